@@ -1,0 +1,1 @@
+"""What every room stands on: errors, registries, artifacts, steps, counters. Knows of no method."""

@@ -1,0 +1,108 @@
+"""A path or glob of the user's own files, as a parameter: it must exist, and its contents count.
+
+Relative paths are relative to the current folder. A step's fingerprint holds the hash of the contents, so an
+edited file makes the step run again; hashes are remembered by path, size and time of change.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import core_schema
+
+from .errors import InputError
+from .files import hash_file, list_files
+from .fingerprint import digest
+
+
+class Source(str):
+    """A path, a folder or a glob; `files` are what it stands for."""
+
+    @property
+    def files(self) -> list[Path]:
+        """The files, sorted; of a folder all files below it that are not hidden."""
+        path = Path(self).expanduser()
+        if path.is_file():
+            return [path]
+        if path.is_dir():
+            return [p for p in list_files(path) if not any(part.startswith(".") for part in p.relative_to(path).parts)]
+        return sorted(p for p in map(Path, glob.glob(str(path), recursive=True)) if p.is_file())
+
+    @property
+    def root(self) -> Path:
+        """The folder that names of documents are relative to."""
+        path = Path(self).expanduser()
+        if path.is_dir():
+            return path
+        fixed = Path(*_before_wildcard(path.parts))
+        return fixed if fixed.is_dir() else fixed.parent
+
+    def canonical(self) -> dict[str, Any]:
+        return {"path": str(self), "contents": digest([[p.name, _remembered_hash(p)] for p in self.files])}
+
+    @classmethod
+    def parse(cls, value: Any) -> Source:
+        if not isinstance(value, str | Path) or not str(value):
+            raise InputError("", "expected a path or a glob", value=value)
+        source = cls(value)
+        if not source.files:
+            exists = Path(source).expanduser().exists()
+            problem = "the folder holds no files" if exists else "no file has this path"
+            raise InputError("", problem, value=str(value), fix=f"paths are relative to {os.getcwd()}")
+        return source
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(cls.parse)
+
+
+def _before_wildcard(parts: tuple[str, ...]) -> list[str]:
+    fixed: list[str] = []
+    for part in parts:
+        if any(mark in part for mark in "*?["):
+            break
+        fixed.append(part)
+    return fixed
+
+
+_memory: dict[str, list[Any]] | None = None
+
+
+def _cache_path() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "seedbed" / "hashes.json"
+
+
+def _remembered_hash(path: Path) -> str:
+    """A file's hash; read again only if its size or time of change differ. The memory is best effort."""
+    global _memory
+    if _memory is None:
+        try:
+            _memory = json.loads(_cache_path().read_text(encoding="utf8"))
+        except (OSError, ValueError):
+            _memory = {}
+    assert _memory is not None
+    status = path.stat()
+    name, facts = str(path.resolve()), [status.st_size, status.st_mtime_ns]
+    remembered = _memory.get(name)
+    if remembered is None or remembered[:2] != facts:
+        _memory[name] = [*facts, hash_file(path)]
+    return str(_memory[name][2])
+
+
+def remember_hashes() -> None:
+    """Keep the hashes for the next process."""
+    if not _memory:
+        return
+    try:
+        path = _cache_path()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}")
+        temporary.write_text(json.dumps(_memory), encoding="utf8")
+        os.replace(temporary, path)
+    except OSError:
+        pass  # only a memory: the next process hashes again

@@ -1,0 +1,43 @@
+"""What the rest of the package knows of a network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+
+
+class Network(Protocol):
+    """A `torch.nn.Module` whose hidden states and logits are asked for apart.
+
+    Shapes: B rows, L tokens a row, T positions, D width, V vocabulary.
+    """
+
+    attention: str  # "bidirectional" or "causal"
+    width: int
+    vocabulary_size: int
+    max_length: int
+
+    def hidden(
+        self,
+        tokens_BL: torch.Tensor,
+        segments_BL: torch.Tensor | None = None,
+        positions_BL: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """The last hidden states (B, L, D), after the final norm. Tokens see only their own segment; padding
+        (segment -1) sees padding. Positions default to 0, 1, 2, ... in every row."""
+
+    def head(self, hidden_TD: torch.Tensor) -> torch.Tensor:
+        """What stands between hidden states and the output embedding (T, D)."""
+
+    def output(self) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The output embedding (V, D), tied to the input's where so configured, and its bias (V) or None."""
+
+    def logits(self, hidden_TD: torch.Tensor) -> torch.Tensor:
+        """head, then output (T, V)."""
+
+    def save(self, folder: Path) -> None:
+        """Write config.json and model.safetensors as Hugging Face's class of this architecture has them."""

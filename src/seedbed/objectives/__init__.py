@@ -1,0 +1,10 @@
+"""Pretext tasks: from a batch to inputs, targets and a loss. One file each; they know nothing of the loop."""
+
+from seedbed.core.registry import Registry
+from seedbed.objectives.base import Examples, Loss, Objective
+
+objectives: Registry[Objective] = Registry(
+    "objective", "seedbed.objectives", about="pretext tasks: from a batch to inputs, targets and a loss"
+)
+
+__all__ = ["Examples", "Loss", "Objective", "objectives"]
