@@ -103,6 +103,26 @@ class Artifact:
     def counts(self) -> dict[str, Any]:
         return dict((self.manifest or {}).get("counts", {}))
 
+    def inputs(self) -> list[Artifact]:
+        """The artifacts that this one was made from, as far as they are still there."""
+        found = []
+        for row in (self.manifest or {}).get("inputs", {}).values():
+            folder = self.path.resolve() / row["path"]
+            if folder.is_dir() and row["kind"] in Artifact.kinds:
+                found.append(Artifact.kinds[row["kind"]].open(folder))
+        return found
+
+    def ancestors(self) -> list[Artifact]:
+        """All that this one was made from, nearest first, each once."""
+        found: list[Artifact] = []
+        waiting = self.inputs()
+        while waiting:
+            artifact = waiting.pop(0)
+            if artifact not in found:
+                found.append(artifact)
+                waiting.extend(artifact.inputs())
+        return found
+
     def problems(self, contents: bool = False) -> list[str]:
         """What differs from the manifest: missing files, sizes, and with `contents` hashes."""
         found = []

@@ -7,6 +7,7 @@ error that names the nearest one. Values that are components or references to ar
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import typing
@@ -137,6 +138,17 @@ def walk(value: Any) -> typing.Iterator[Any]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from walk(item)
+
+
+def replace_leaves(value: Any, replacement: Callable[[Any], Any]) -> Any:
+    """A resolved value with every leaf replaced, also within components."""
+    if hasattr(value, "parameters") and hasattr(value, "registry"):
+        return dataclasses.replace(value, parameters=replace_leaves(value.parameters, replacement))
+    if isinstance(value, dict):
+        return {replace_leaves(k, replacement): replace_leaves(v, replacement) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(replace_leaves(item, replacement) for item in value)
+    return replacement(value)
 
 
 def build_value(value: Any, build_artifact: Callable[[Any], Any] | None = None) -> Any:

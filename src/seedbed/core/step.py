@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar
 
 from .artifact import Artifact, Reference
 from .registry import Registry
@@ -46,13 +46,13 @@ class Estimate:
     notes: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # by identity, so that it can be a key where a reference can
 class Call:
     """A step that another step needs and that the recipe does not name, such as the tokens of a corpus."""
 
     step: str
     parameters: dict[str, Any]
-    is_reference = True
+    is_reference: ClassVar[bool] = True
 
 
 Prepare = Callable[[dict[str, Any], Callable[[Any], str]], dict[str, Any]]
@@ -63,9 +63,16 @@ class Step(Generic[P, A]):
     """A registered step; calling it runs it through the store."""
 
     def __init__(
-        self, name: str, function: Callable[Concatenate[StepContext, P], None], gives: type[A], *, resumable: bool
+        self,
+        name: str,
+        function: Callable[Concatenate[StepContext, P], None],
+        gives: type[A],
+        *,
+        resumable: bool,
+        distributed: bool,
     ) -> None:
-        self.name, self.function, self.gives, self.resumable = name, function, gives, resumable
+        self.name, self.function, self.gives = name, function, gives
+        self.resumable, self.distributed = resumable, distributed
         self.__doc__ = function.__doc__
         self._prepare: Prepare | None = None
         self._estimate: Estimator | None = None
@@ -125,13 +132,23 @@ steps = StepRegistry(
 
 
 def step(
-    name: str, *, gives: type[A], version: int = 1, papers: list[str] | None = None, resumable: bool = False
+    name: str,
+    *,
+    gives: type[A],
+    version: int = 1,
+    papers: list[str] | None = None,
+    resumable: bool = False,
+    distributed: bool = False,
 ) -> Callable[[Callable[Concatenate[StepContext, P], None]], Step[P, A]]:
-    """Register a step. A `resumable` one finds its half-done folder again; others start with an empty one."""
+    """Register a step.
+
+    A `resumable` one finds its half-done folder again; others start with an empty one. A `distributed` one is run
+    by every process under torchrun; of the others only by the first.
+    """
 
     def decorate(function: Callable[Concatenate[StepContext, P], None]) -> Step[P, A]:
         steps.register(name, version=version, papers=papers or [])(function)
-        item: Step[P, A] = Step(name, function, gives, resumable=resumable)
+        item: Step[P, A] = Step(name, function, gives, resumable=resumable, distributed=distributed)
         steps.add(item)
         return item
 

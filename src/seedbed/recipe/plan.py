@@ -1,0 +1,178 @@
+"""A plan: every step of a recipe with its checked parameters, inputs and fingerprint, and what is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seedbed.core.artifact import MANIFEST, Artifact, Reference, kind_of_name, open_any
+from seedbed.core.errors import InputError, unknown_key
+from seedbed.core.fingerprint import digest, source_digest
+from seedbed.core.registry import Component
+from seedbed.core.schema import canonical_value, parameters_of, replace_leaves, resolve, walk
+from seedbed.core.source import remember_hashes
+from seedbed.core.step import Call, Estimate, Step, steps
+from seedbed.core.store import Store
+
+from .recipe import Recipe
+
+
+@dataclass
+class PlannedStep:
+    """One step that will run, or is there already."""
+
+    name: str
+    step: Step[Any, Any]
+    parameters: dict[str, Any]  # resolved; references carry fingerprints
+    fingerprint: str
+    components: dict[str, int]  # "objective mlm" -> version
+    source: str  # hash of the code of the step and its components
+    inputs: dict[str, Reference] = field(default_factory=dict)
+    artifact: Artifact | None = None  # of an earlier run
+    implicit: bool = False  # made for another step; the recipe does not name it
+    estimate: Estimate = field(default_factory=Estimate)
+
+    @property
+    def canonical(self) -> dict[str, Any]:
+        return {name: canonical_value(value) for name, value in self.parameters.items()}
+
+    @property
+    def is_cached(self) -> bool:
+        return self.artifact is not None
+
+    @property
+    def code_changed(self) -> bool:
+        """The artifact was made by other code under the same version."""
+        return self.artifact is not None and (self.artifact.manifest or {}).get("source") != self.source
+
+
+class Plan:
+    """The steps of a recipe in order, those before that others need."""
+
+    def __init__(self, recipe: Recipe, store: Store) -> None:
+        self.recipe, self.store = recipe, store
+        self.steps: list[PlannedStep] = []
+        self._by_fingerprint: dict[str, PlannedStep] = {}
+        self._by_name: dict[str, PlannedStep] = {}
+
+    def __iter__(self) -> Iterator[PlannedStep]:
+        return iter(self.steps)
+
+    def __getitem__(self, name: str) -> PlannedStep:
+        if name not in self._by_name:
+            raise unknown_key("", name, self._by_name, "step")
+        return self._by_name[name]
+
+    def add(self, name: str, function: str, given: dict[str, Any], *, implicit: bool = False) -> PlannedStep:
+        """Check one step and place it; an implicit one that is there already is shared."""
+        key = name if implicit else f"{name}.{function}"
+        step = steps.step(function, name)
+        target = steps.get(function).target
+        if "seed" not in given and any(parameter.name == "seed" for parameter in parameters_of(target)):
+            given = {**given, "seed": self.recipe.seed}
+        with self._names():
+            parameters = resolve(target, given, key)
+            parameters = step.prepared(parameters, self._kind_of)
+            parameters = self._with_calls(name, parameters)
+        parameters = replace_leaves(parameters, self._known)
+        return self._place(name, step, parameters, implicit=implicit)
+
+    def _place(self, name: str, step: Step[Any, Any], parameters: dict[str, Any], *, implicit: bool) -> PlannedStep:
+        used = [item for item in walk(parameters) if isinstance(item, Component)]
+        entry = steps.get(step.name)
+        components = {f"{item.registry.role} {item.name}": item.entry.version for item in used}
+        canonical = {key: canonical_value(value) for key, value in parameters.items()}
+        facts = {"step": step.name, "version": entry.version, "components": components, "parameters": canonical}
+        fingerprint = digest(facts)
+        if implicit and fingerprint in self._by_fingerprint:
+            return self._by_fingerprint[fingerprint]
+        planned = PlannedStep(
+            name,
+            step,
+            parameters,
+            fingerprint,
+            components,
+            source_digest([entry.target, *(item.entry.target for item in used)]),
+            {item.target: item for item in walk(parameters) if isinstance(item, Reference)},
+            self.store.find(step.name, fingerprint),
+            implicit,
+        )
+        planned.estimate = step.estimated(parameters, self._counts_of)
+        self.steps.append(planned)
+        self._by_fingerprint[fingerprint] = planned
+        self._by_name[name] = planned
+        return planned
+
+    def _with_calls(self, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Plan the steps that this one calls for, and refer to them."""
+
+        def replacement(value: Any) -> Any:
+            if not isinstance(value, Call):
+                return value
+            targets = [item.target for item in walk(value.parameters) if isinstance(item, Reference)]
+            label = f"{value.step}({', '.join(Path(target).name for target in targets)})"
+            planned = self.add(label, value.step, value.parameters, implicit=True)
+            return Reference(planned.step.gives.kind, planned.name, planned.fingerprint)
+
+        return dict(replace_leaves(parameters, replacement))
+
+    def _known(self, value: Any) -> Any:
+        """A reference with its fingerprint."""
+        if not isinstance(value, Reference) or value.fingerprint:
+            return value
+        if value.target in self._by_name:
+            return value.known(self._by_name[value.target].fingerprint)
+        return value.known(open_as(value).fingerprint)
+
+    @contextmanager
+    def _names(self) -> Iterator[None]:
+        """Within it, the types of artifacts know which names exist."""
+        token = kind_of_name.set(self._kind_of_name)
+        try:
+            yield
+        finally:
+            kind_of_name.reset(token)
+
+    def _kind_of_name(self, name: str) -> str | None:
+        if name in self._by_name:
+            return str(self._by_name[name].step.gives.kind)
+        folder = Path(name)
+        if (folder / MANIFEST).is_file():
+            return open_any(folder).kind
+        if folder.is_dir():
+            return None
+        later = name in self.recipe.steps
+        problem = "stands later in the recipe" if later else "is neither an earlier step nor a folder"
+        raise InputError("", f"'{name}' {problem}", allowed=self._by_name or None)
+
+    def _kind_of(self, reference: Any) -> str:
+        if isinstance(reference, Call):
+            return str(steps.step(reference.step).gives.kind)
+        return str(reference.kind)
+
+    def _counts_of(self, reference: Any) -> dict[str, Any]:
+        """What is known of an artifact's counts; {} while it is not made."""
+        planned = self._by_name.get(reference.target)
+        if planned is None:
+            return open_as(reference).counts
+        if planned.artifact is not None:
+            return planned.artifact.counts
+        return {"tokens": planned.estimate.tokens} if planned.estimate.tokens else {}
+
+
+def make_plan(recipe: Recipe, store: Store) -> Plan:
+    """Check a whole recipe and find what is there already. Raises InputError at the first mistake."""
+    plan = Plan(recipe, store)
+    for name, body in recipe.steps.items():
+        ((function, given),) = body.items()
+        plan.add(name, function, given)
+    remember_hashes()
+    return plan
+
+
+def open_as(reference: Reference) -> Artifact:
+    """Open a path as the kind that the parameter wants."""
+    return Artifact.kinds[reference.kind].open(reference.target)

@@ -1,0 +1,44 @@
+"""Paths of the user's files."""
+
+import pytest
+
+from seedbed.core import source
+from seedbed.core.errors import InputError
+from seedbed.core.schema import check
+from seedbed.core.source import Source
+
+
+@pytest.fixture(autouse=True)
+def own_memory(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setattr(source, "_memory", None)
+
+
+def test_files_folders_and_globs(tmp_path):
+    for name in ("b.txt", "a.txt", "sub/c.txt", "sub/.hidden"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    assert [p.name for p in Source(tmp_path / "a.txt").files] == ["a.txt"]
+    assert [p.name for p in Source(tmp_path).files] == ["a.txt", "b.txt", "c.txt"]
+    assert [p.name for p in Source(tmp_path / "**" / "*.txt").files] == ["a.txt", "b.txt", "c.txt"]
+    assert Source(tmp_path / "**" / "*.txt").root == tmp_path
+
+
+@pytest.mark.parametrize(("name", "words"), [("nowhere", "no file has this path"), ("empty", "holds no files")])
+def test_what_is_not_there_is_an_error(tmp_path, name, words):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=words) as caught:
+        check(Source, str(tmp_path / name), "read.path")
+    assert "read.path" in str(caught.value)
+
+
+def test_contents_count(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("one")
+    before = Source(file).canonical()
+    assert Source(file).canonical() == before
+    source.remember_hashes()
+    source._memory = None
+    assert Source(file).canonical() == before
+    file.write_text("two!")
+    assert Source(file).canonical() != before

@@ -1,0 +1,97 @@
+"""Recipes in YAML, and strict overrides."""
+
+import pytest
+
+from seedbed.core.errors import InputError
+from seedbed.recipe.recipe import load_recipe, parse_recipe
+
+TEXT = """
+name: demo
+seed: 3
+steps:
+  corpus:
+    build_corpus:
+      read: [{text: {path: a.txt}}]
+  encoder:
+    pretrain: {objective: mlm, optimizer: {adamw: {lr: 1e-3}}, budget: 1M tokens}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    (tmp_path / "demo.yaml").write_text(TEXT)
+    return load_recipe(tmp_path / "demo.yaml")
+
+
+def test_a_recipe_is_read(recipe):
+    assert recipe.name == "demo" and recipe.seed == 3 and list(recipe.steps) == ["corpus", "encoder"]
+    assert recipe.steps["encoder"]["pretrain"]["optimizer"] == {"adamw": {"lr": 0.001}}
+
+
+def test_overrides_change_one_value_each(recipe):
+    changed = recipe.overridden(
+        [
+            "encoder.pretrain.objective.mlm.rate=0.3",
+            "encoder.pretrain.optimizer.adamw.lr=2e-3",
+            "corpus.build_corpus.read.0.text.path=b.txt",
+            "encoder.pretrain.data={corpus: 1.0}",
+            "seed=5",
+        ]
+    )
+    assert changed.steps["encoder"]["pretrain"]["objective"] == {"mlm": {"rate": 0.3}}
+    assert changed.steps["encoder"]["pretrain"]["optimizer"] == {"adamw": {"lr": 0.002}}
+    assert changed.steps["encoder"]["pretrain"]["data"] == {"corpus": 1.0}
+    assert changed.steps["corpus"]["build_corpus"]["read"] == [{"text": {"path": "b.txt"}}]
+    assert changed.seed == 5
+    assert recipe.steps["encoder"]["pretrain"]["objective"] == "mlm"  # the original is as it was
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("encodr.pretrain.length=8", "did you mean 'encoder'"),
+        ("encoder.finetune.length=8", "unknown function"),
+        ("encoder.pretrain", "PATH=VALUE"),
+        ("encoder.length=8", "STEP.FUNCTION.PARAMETER"),
+        ("encoder.pretrain.optimizer.soap.lr=1", "is 'adamw' in the recipe, not 'soap'"),
+        ("encoder.pretrain.budget.tokens.x=1", "leads through a value"),
+        ("corpus.build_corpus.read.4.text.path=b", "no place in this list"),
+        ("encoder.pretrain.data={a: [", "not YAML"),
+    ],
+)
+def test_wrong_overrides_are_errors(recipe, override, words):
+    with pytest.raises(InputError) as caught:
+        recipe.overridden([override])
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ([], "a recipe is a mapping"),
+        ({"stesp": {}}, "did you mean 'steps'"),
+        ({"steps": {}}, "at least one step"),
+        ({"steps": {"a": {"f": {}, "g": {}}}}, "one function"),
+        ({"steps": {"a": {"f": 3}}}, "parameters are a mapping"),
+        ({"steps": {"a b": {"f": {}}}}, "no name"),
+        ({"seed": "x", "steps": {"a": {"f": {}}}}, "whole number"),
+    ],
+)
+def test_malformed_recipes_are_errors(content, words):
+    with pytest.raises(InputError, match=words):
+        parse_recipe(content)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("a: [", "not readable as YAML"), ("name: x\nname: y", "given twice"), ("name: \x00", "YAML")]
+)
+def test_broken_yaml_names_the_file(tmp_path, text, words):
+    (tmp_path / "broken.yaml").write_text(text)
+    with pytest.raises(InputError, match=words) as caught:
+        load_recipe(tmp_path / "broken.yaml")
+    assert "broken.yaml" in str(caught.value)
+
+
+def test_a_missing_recipe_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="no such recipe"):
+        load_recipe(tmp_path / "none.yaml")
