@@ -45,6 +45,7 @@ def toy_dough(context: StepContext, *, flour: Source, seed: int = 0) -> None:
 def toy_crumble(context: StepContext, *, dough: Dough) -> None:
     """Crumble."""
     runs.append(context.name)
+    context.counts["tokens"] = 5
     (context.folder / "crumbs.txt").write_text((dough.path / "dough.txt").read_text())
 
 
@@ -63,6 +64,11 @@ def toy_bread(
         (context.folder / "dough.txt").write_text(
             f"{(artifact.path / 'crumbs.txt').read_text()} {weight} {spice.grams}"
         )
+
+
+@toy_crumble.estimate
+def crumbs_estimate(parameters, counts_of):
+    return Estimate(counts={"tokens": 6})
 
 
 @toy_bread.prepare
@@ -153,7 +159,11 @@ def test_changed_code_under_the_same_version_is_said(tmp_path, recipe, monkeypat
 
 def test_estimates_see_what_is_known(tmp_path, recipe):
     place = Workspace(tmp_path / "runs")
-    assert make_plan(recipe, place.store)["bread"].estimate.seconds == 1.0
+    plan = make_plan(recipe, place.store)
+    assert plan.estimate(plan["bread"]).seconds == 1.0 and plan.estimate(plan["bread"]).tokens == 6
+    run_recipe(recipe, place, say=lambda _: None)
+    plan = make_plan(recipe.overridden(["bread.toy_bread.hot=false"]), place.store)
+    assert plan.estimate(plan["bread"]).tokens == 5  # what the crumbs' manifest says
 
 
 @pytest.mark.parametrize(
@@ -211,4 +221,4 @@ def test_an_input_that_changed_after_planning_is_refused(tmp_path, recipe):
     manifest = made["dough"].path / "manifest.json"
     manifest.write_text(manifest.read_text().replace(made["dough"].fingerprint, "0" * 32))
     with pytest.raises(InputError, match="--rebuild"):
-        run_plan(plan, place, say=lambda _: None, rebuild=["crumbs"])
+        run_plan(plan, say=lambda _: None, rebuild=["crumbs"])

@@ -45,7 +45,7 @@ def plan(
 ) -> None:
     """Show what would run, what is there already, and what it would cost on this machine."""
     made, _ = _planned(recipe, overrides, runs)
-    rows = [_row(planned) for planned in made]
+    rows = [_row(made, planned) for planned in made]
     if as_json:
         import json
 
@@ -54,7 +54,7 @@ def plan(
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("step", "function", "status", "tokens", "parameters", "FLOPs", "time", "notes", box=None)
+    table = Table("step", "function", "status", "tokens", "parameters", "FLOPs", "time", box=None)
     for row in rows:
         table.add_row(
             row["name"],
@@ -64,9 +64,11 @@ def plan(
             _count(row["parameters"]),
             f"{row['flops']:.1e}" if row["flops"] else "",
             _duration(row["seconds"]),
-            row["notes"],
         )
     Console().print(table)
+    for row in rows:
+        if row["notes"]:
+            typer.echo(f"{row['name']}: {row['notes']}")
     waiting = [row["seconds"] for row in rows if row["status"] == "to run"]
     known = [seconds for seconds in waiting if seconds is not None]
     typer.echo(
@@ -86,7 +88,7 @@ def run(
     from seedbed.recipe.execute import run_plan
 
     made, place = _planned(recipe, overrides, runs)
-    artifacts = run_plan(made, place, say=typer.echo, rebuild=rebuild or ())
+    artifacts = run_plan(made, say=typer.echo, rebuild=rebuild or (), links=place.folder(made.recipe))
     from .results import print_scores
 
     for planned in made:
@@ -104,21 +106,19 @@ def _planned(recipe: Path, overrides: list[str] | None, runs: Path) -> tuple[Pla
     return make_plan(load_recipe(recipe).overridden(overrides or []), place.store), place
 
 
-def _row(planned: PlannedStep) -> dict[str, Any]:
-    notes = [planned.estimate.notes] if planned.estimate.notes else []
-    if planned.code_changed:
-        notes.append(f"its code has changed since: --rebuild {planned.name} makes it anew")
-    return {
+def _row(made: Plan, planned: PlannedStep) -> dict[str, Any]:
+    from seedbed.core.step import Estimate
+
+    row: dict[str, Any] = {
         "name": planned.name,
         "function": planned.step.name,
         "status": "there" if planned.is_cached else "to run",
         "fingerprint": planned.fingerprint,
-        "tokens": planned.estimate.tokens,
-        "parameters": planned.estimate.parameters,
-        "flops": planned.estimate.flops,
-        "seconds": planned.estimate.seconds,
-        "notes": "; ".join(notes),
     }
+    changed = f"its code has changed since; --rebuild {planned.name} makes it anew" if planned.code_changed else ""
+    estimate = Estimate(notes=changed) if planned.is_cached else made.estimate(planned)
+    facts = ("tokens", "parameters", "flops", "seconds", "notes")
+    return {**row, **{name: getattr(estimate, name) for name in facts}}
 
 
 def _count(value: float | None) -> str:

@@ -85,7 +85,9 @@ def check(annotation: Any, value: Any, key: str) -> Any:
 
 @functools.cache
 def _adapter(annotation: Any) -> pydantic.TypeAdapter[Any]:
-    return pydantic.TypeAdapter(annotation, config=pydantic.ConfigDict(arbitrary_types_allowed=True))
+    # Pydantic takes no outer configuration for a dataclass; ours bring their own schema.
+    config = None if dataclasses.is_dataclass(annotation) else pydantic.ConfigDict(arbitrary_types_allowed=True)
+    return pydantic.TypeAdapter(annotation, config=config)
 
 
 def _readable(error: pydantic.ValidationError, annotation: Any, value: Any, key: str) -> InputError:

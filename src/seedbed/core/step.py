@@ -44,6 +44,7 @@ class Estimate:
     parameters: float | None = None
     flops: float | None = None
     notes: str = ""
+    counts: dict[str, Any] = field(default_factory=dict)  # of the artifact, as far as later steps can build on them
 
 
 @dataclass(frozen=True, eq=False)  # by identity, so that it can be a key where a reference can

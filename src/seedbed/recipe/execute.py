@@ -66,12 +66,16 @@ def run_recipe(
 ) -> dict[str, Artifact]:
     """Run a recipe; returns the artifact of each step by its name. `rebuild` names steps to make anew."""
     place = place or current_workspace()
-    plan = make_plan(recipe, place.store)
-    return run_plan(plan, place, say=say, rebuild=rebuild)
+    return run_plan(make_plan(recipe, place.store), say=say, rebuild=rebuild, links=place.folder(recipe))
 
 
-def run_plan(plan: Plan, place: Workspace, *, say: Say = print, rebuild: Collection[str] = ()) -> dict[str, Artifact]:
-    """Run what the plan lacks, in order. What depends on a step that is made anew is made anew too."""
+def run_plan(
+    plan: Plan, *, say: Say = print, rebuild: Collection[str] = (), links: Path | None = None
+) -> dict[str, Artifact]:
+    """Run what the plan lacks, in order. What depends on a step that is made anew is made anew too.
+
+    `links` is the run's folder, with a link to each step's result.
+    """
     from seedbed.train import distributed
 
     for name in set(rebuild) - {EVERYTHING}:
@@ -86,16 +90,16 @@ def run_plan(plan: Plan, place: Workspace, *, say: Say = print, rebuild: Collect
             say(f"{planned.name}: from the store{' (its code has changed since)' if planned.code_changed else ''}")
             made[planned.name] = planned.artifact
         else:
-            made[planned.name] = _run_shared(planned, place.store, made, say)
-        if distributed.rank() == 0:
-            _link(plan, place, made)
+            made[planned.name] = _run_shared(planned, plan.store, made, say)
+        if links is not None and distributed.rank() == 0:
+            _link(plan, links, made)
     return made
 
 
 def call_step(name: str, parameters: dict[str, Any]) -> Artifact:
     """Run one step as a function."""
     recipe = Recipe(name, {name: {name: parameters}})
-    return run_recipe(recipe, say=lambda _: None)[name]
+    return run_plan(make_plan(recipe, current_workspace().store), say=lambda _: None)[name]
 
 
 def _run_shared(planned: PlannedStep, store: Store, made: dict[str, Artifact], say: Say) -> Artifact:
@@ -183,9 +187,8 @@ def _path(reference: Reference, made: dict[str, Artifact]) -> Path:
     return made[reference.target].path if reference.target in made else Path(reference.target)
 
 
-def _link(plan: Plan, place: Workspace, made: dict[str, Artifact]) -> None:
+def _link(plan: Plan, folder: Path, made: dict[str, Artifact]) -> None:
     """The run's folder: the recipe as it was run, and a link for each artifact."""
-    folder = place.folder(plan.recipe)
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         write_bytes(folder / "recipe.yaml", plan.recipe.as_yaml().encode())

@@ -33,7 +33,6 @@ class PlannedStep:
     inputs: dict[str, Reference] = field(default_factory=dict)
     artifact: Artifact | None = None  # of an earlier run
     implicit: bool = False  # made for another step; the recipe does not name it
-    estimate: Estimate = field(default_factory=Estimate)
 
     @property
     def canonical(self) -> dict[str, Any]:
@@ -57,6 +56,7 @@ class Plan:
         self.steps: list[PlannedStep] = []
         self._by_fingerprint: dict[str, PlannedStep] = {}
         self._by_name: dict[str, PlannedStep] = {}
+        self._estimates: dict[str, Estimate] = {}
 
     def __iter__(self) -> Iterator[PlannedStep]:
         return iter(self.steps)
@@ -65,6 +65,12 @@ class Plan:
         if name not in self._by_name:
             raise unknown_key("", name, self._by_name, "step")
         return self._by_name[name]
+
+    def estimate(self, planned: PlannedStep) -> Estimate:
+        """What a step would cost. Steps that train probe the machine, so it takes seconds when first asked for."""
+        if planned.fingerprint not in self._estimates:
+            self._estimates[planned.fingerprint] = planned.step.estimated(planned.parameters, self._counts_of)
+        return self._estimates[planned.fingerprint]
 
     def add(self, name: str, function: str, given: dict[str, Any], *, implicit: bool = False) -> PlannedStep:
         """Check one step and place it; an implicit one that is there already is shared."""
@@ -100,7 +106,6 @@ class Plan:
             self.store.find(step.name, fingerprint),
             implicit,
         )
-        planned.estimate = step.estimated(parameters, self._counts_of)
         self.steps.append(planned)
         self._by_fingerprint[fingerprint] = planned
         self._by_name[name] = planned
@@ -154,13 +159,11 @@ class Plan:
         return str(reference.kind)
 
     def _counts_of(self, reference: Any) -> dict[str, Any]:
-        """What is known of an artifact's counts; {} while it is not made."""
+        """What is known of an artifact's counts; while it is not made, what is expected."""
         planned = self._by_name.get(reference.target)
         if planned is None:
             return open_as(reference).counts
-        if planned.artifact is not None:
-            return planned.artifact.counts
-        return {"tokens": planned.estimate.tokens} if planned.estimate.tokens else {}
+        return planned.artifact.counts if planned.artifact is not None else self.estimate(planned).counts
 
 
 def make_plan(recipe: Recipe, store: Store) -> Plan:

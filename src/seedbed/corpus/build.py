@@ -1,0 +1,156 @@
+"""The step `build_corpus`: read, curate, split; every document that came in is kept, dropped or in quarantine."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from seedbed.core.errors import InputError
+from seedbed.core.registry import Component, Registry
+from seedbed.core.source import Source
+from seedbed.core.step import Estimate, StepContext, step
+
+from . import Curation, Reader, curation, readers
+from .artifact import Corpus
+
+if TYPE_CHECKING:
+    from .splits import Splitter
+
+_CURATE: list[Any] = ["normalize", "exact_duplicates"]
+_SPLIT = {"validation": 0.02, "test": 0.02}
+
+# Measured on two cores: reading, normalizing, splitting and writing of text in files of 10 kB to 1 MB; and each
+# further curation step over the same text.
+_BYTES_PER_SECOND = 25e6
+_BYTES_PER_SECOND_AND_STEP = 60e6
+_EXPANSION = 3.5  # text in compressed files
+_BYTES_PER_TOKEN = 4.0
+
+
+@step("build_corpus", gives=Corpus)
+def build_corpus(
+    context: StepContext,
+    *,
+    read: list[Annotated[Reader, readers]],
+    curate: list[Annotated[Curation, curation]] = _CURATE,
+    split: dict[str, float] = _SPLIT,
+    split_by: str = "id",
+    max_unreadable: float = 0.01,
+    seed: int = 0,
+) -> None:
+    """Makes a corpus: documents from files, curated, and parted into `train` and held-out splits.
+
+    `curate` steps run in order; a document that one of them drops stands in `dropped/` with step and reason. A
+    document's split is decided by the hash of `split_by` (a column such as `id` or `source`, or `metadata.<field>`),
+    so documents with the same value stay together, and none moves when others are added. Documents are ordered by
+    id. InputError: more than `max_unreadable` of the input in quarantine, or nothing left for a corpus.
+    """
+    from .splits import Splitter
+
+    if not read:
+        raise InputError("read", "names no reader")
+    splitter = Splitter(split, split_by, seed)
+    work = context.folder / "work"
+    try:
+        paths = _take_in(context, read, work / "read", max_unreadable)
+        _finish(context, curate, paths, work, splitter)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    _check(context)
+
+
+@build_corpus.estimate
+def _estimate(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, Any]]) -> Estimate:
+    """From the bytes of the files that the readers name; nothing where a reader does not tell."""
+    del counts_of
+    sizes = [_input_bytes(component) for component in parameters["read"]]
+    if any(size is None for size in sizes):
+        return Estimate(notes="size of the input not known before it is read")
+    total = sum(size for size in sizes if size is not None)
+    seconds = total / _BYTES_PER_SECOND + len(parameters["curate"]) * total / _BYTES_PER_SECOND_AND_STEP
+    return Estimate(seconds=1 + seconds, tokens=total / _BYTES_PER_TOKEN, notes=f"{total / 1e6:.1f} MB of input")
+
+
+def method_name(registry: Registry[Any], method: Any) -> str:
+    """The name that a built component is registered under."""
+    target = method.func if isinstance(method, functools.partial) else type(method)
+    names = [entry.name for entry in registry if entry.target is target]
+    return names[0] if names else str(getattr(target, "__name__", target))
+
+
+def _input_bytes(component: Component[Reader]) -> float | None:
+    source = component.parameters.get("path")
+    if isinstance(source, Source):
+        packed = (".gz", ".bz2", ".xz", ".zst")
+        return sum(path.stat().st_size * (_EXPANSION if path.suffix in packed else 1.0) for path in source.files)
+    limit = component.parameters.get("max_bytes")
+    return float(limit) if limit else None
+
+
+def _take_in(context: StepContext, read: list[Reader], folder: Path, max_unreadable: float) -> list[Path]:
+    """Everything that the readers give, as sorted runs; the rest in quarantine."""
+    from .intake import Intake
+
+    intake = Intake(folder, context.folder / "quarantine.jsonl")
+    paths = intake.read(read, lambda number, reader: f"read.{number}.{method_name(readers, reader)}")
+    context.counts["read"] = intake.runs.counts
+    context.counts["quarantined"] = {"documents": intake.unreadable}
+    context.counts["renamed"] = intake.renamed
+    context.say(f"read {intake.runs.documents} documents, {intake.runs.bytes / 1e6:.1f} MB of text")
+    if intake.share_unreadable > max_unreadable:
+        examples = "; ".join(f"{row.file}:{row.line}: {row.reason}" for row in intake.reasons)
+        total = intake.unreadable + intake.runs.documents
+        raise InputError(
+            "max_unreadable",
+            f"{intake.unreadable} of {total} records could not be read, such as {examples}",
+            value=max_unreadable,
+            fix="mend the files, or allow a higher share",
+        )
+    if not intake.runs.documents:
+        raise InputError("read", "the input holds no documents", fix="look at the readers' paths and text fields")
+    return paths
+
+
+def _finish(context: StepContext, curate: list[Curation], paths: list[Path], work: Path, splitter: Splitter) -> None:
+    """Curation, step by step, and the finished files."""
+    from .stages import run_stage, write_dropped, write_splits
+
+    stages = []
+    tally: dict[str, dict[str, int]] = context.counts.setdefault("dropped", {})
+    for number, method in enumerate(curate):
+        name = method_name(curation, method)
+        try:
+            stage = run_stage(method, name, number + 1, paths, work)
+        except InputError as error:
+            raise error.at(f"curate.{number}.{name}") from None
+        for path in paths:
+            path.unlink()
+        stages.append(stage)
+        paths = stage.kept
+        counts = tally.setdefault(name, {"documents": 0, "bytes": 0})
+        for what, count in stage.dropped_counts.items():
+            counts[what] += count
+        context.say(f"{name}: dropped {stage.dropped_counts['documents']}, kept {stage.kept_counts['documents']}")
+        if not stage.kept_counts["documents"]:
+            raise InputError(
+                f"curate.{number}.{name}", "drops every document that is left", fix="loosen it, or leave it out"
+            )
+    splits, domains = write_splits(context.folder, paths, splitter)
+    write_dropped(context.folder, stages, paths[0])
+    context.counts["splits"], context.counts["domains"] = splits, domains
+    context.counts["kept"] = {what: sum(counts[what] for counts in splits.values()) for what in ("documents", "bytes")}
+
+
+def _check(context: StepContext) -> None:
+    """In = kept + dropped + quarantined; and there is something to train on."""
+    counts = context.counts
+    gone = sum(row["documents"] for row in counts["dropped"].values())
+    assert counts["read"]["documents"] == counts["kept"]["documents"] + gone, counts
+    if not counts["splits"]["train"]["documents"]:
+        raise InputError("split", "leaves no document to train on", value=counts["kept"]["documents"])
+    for name, row in counts["splits"].items():
+        if not row["documents"]:
+            context.say(f"split {name} is empty: the corpus has only {counts['kept']['documents']} documents")

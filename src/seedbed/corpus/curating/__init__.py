@@ -1,0 +1,1 @@
+"""Curation, one file each: from a frame of documents to the same frame, tagged."""

@@ -1,0 +1,95 @@
+"""Everything the readers give, onto disk: documents as sorted runs, the unreadable as quarantine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import xxhash
+
+from seedbed.core.errors import InputError
+
+from .documents import Document, Reader, Unreadable
+from .tables import GROUP_BYTES, SCHEMA, Row, RunWriter, row_of, table_of
+
+
+class Intake:
+    """Reads, counts and writes. Ids that were taken already get `~2`, `~3` ... in the order of reading.
+
+    Memory: 64 bits of each id's hash are kept (about 70 bytes a document in a Python set); two different ids with
+    one hash would only cost the second a suffix.
+    """
+
+    def __init__(self, folder: Path, quarantine: Path) -> None:
+        self.runs = RunWriter(folder)
+        self.unreadable = self.renamed = 0
+        self.reasons: list[Unreadable] = []  # the first few, for messages
+        self._quarantine_path = quarantine
+        self._taken: set[int] = set()
+        self._repeats: dict[int, int] = {}
+        self._waiting: list[Row] = []
+        self._waiting_chars = 0
+
+    def read(self, readers: Sequence[Reader], key: Callable[[int, Reader], str]) -> list[Path]:
+        """Returns the runs. `key` names a reader in messages."""
+        with open(self._quarantine_path, "w", encoding="utf8") as quarantine:
+            for number, reader in enumerate(readers):
+                try:
+                    for row in self._accepted(reader):
+                        # What is not UTF-8 in a path or message must not stop the quarantine.
+                        line = json.dumps({"file": row.file, "line": row.line, "reason": row.reason})
+                        quarantine.write(line + "\n")
+                except InputError as error:
+                    raise error.at(key(number, reader)) from None
+        self._write()
+        return self.runs.close(SCHEMA)
+
+    @property
+    def share_unreadable(self) -> float:
+        total = self.unreadable + self.runs.documents
+        return self.unreadable / total if total else 0.0
+
+    def _accepted(self, reader: Reader) -> Iterator[Unreadable]:
+        """Takes the documents, gives what goes to the quarantine."""
+        for item in reader:
+            row = item if isinstance(item, Unreadable) else self._take(item)
+            if row is not None:
+                self.unreadable += 1
+                if len(self.reasons) < 3:
+                    self.reasons.append(row)
+                yield row
+
+    def _take(self, document: Document) -> Unreadable | None:
+        try:
+            row = row_of(document)
+            for value in row:
+                value.encode()
+        except UnicodeEncodeError:
+            return Unreadable(document.source, 0, f"{document.id!a}: half of a surrogate pair, which is no character")
+        self._waiting.append((self._unique(document.id), *row[1:]))
+        self._waiting_chars += len(document.text)
+        if self._waiting_chars >= GROUP_BYTES:
+            self._write()
+        return None
+
+    def _unique(self, id: str) -> str:
+        hashed = xxhash.xxh3_64_intdigest(id.encode())
+        if hashed not in self._taken:
+            self._taken.add(hashed)
+            return id
+        self.renamed += 1
+        number = self._repeats.get(hashed, 1)
+        while True:
+            number += 1
+            name = f"{id}~{number}"
+            if (other := xxhash.xxh3_64_intdigest(name.encode())) not in self._taken:
+                break
+        self._repeats[hashed] = number
+        self._taken.add(other)
+        return name
+
+    def _write(self) -> None:
+        if self._waiting:
+            self.runs.add(table_of(self._waiting))
+            self._waiting, self._waiting_chars = [], 0

@@ -1,0 +1,1 @@
+"""Ways of making batches. One file each."""

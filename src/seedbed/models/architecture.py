@@ -1,0 +1,191 @@
+"""What a transformer is made of, as plain data: the one description that backbones give and networks are built from.
+
+Stock classes of Hugging Face are points in this space (`families/`): BERT is post-norm with learned positions,
+ModernBERT pre-norm with rotary positions and a gated feedforward, Llama the same with root-mean-square norms and
+causal attention. No torch here, so that plans can count parameters without importing it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from seedbed.core.errors import InputError, unknown_key
+
+ACTIVATIONS = ("gelu", "gelu_tanh", "relu", "relu2", "silu")
+POSITIONS = ("rope", "learned", "none")
+NORMS = ("pre", "post")
+KERNELS = ("auto", "products", "sdpa")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One transformer. Sizes in numbers of elements; `windows` holds for each layer how many tokens attention sees
+    to each side, or None for all of them, and is empty where every layer sees all."""
+
+    vocabulary_size: int
+    attention: str  # "bidirectional" or "causal"
+    layers: int
+    width: int
+    heads: int
+    kv_heads: int
+    head_width: int
+    feedforward: int
+    max_length: int
+    norm: str = "pre"
+    norm_kind: str = "layer"  # "layer" or "rms"
+    norm_eps: float = 1e-5
+    norm_bias: bool = False
+    embedding_norm: bool = False
+    first_norm: bool = True  # whether the first layer's attention has a norm of its own (pre-norm only)
+    positions: str = "rope"
+    rope_theta: float = 10_000.0
+    local_rope_theta: float = 10_000.0
+    windows: tuple[int | None, ...] = ()
+    token_types: int = 0  # rows of a table of which row 0 is added to every token, as BERT does
+    gated: bool = True
+    activation: str = "gelu"
+    attention_bias: bool = False
+    feedforward_bias: bool = False
+    head: bool = False  # dense, activation and norm before the output embedding
+    head_activation: str = "gelu"
+    head_bias: bool = False
+    output_bias: bool = False
+    tied: bool = True
+    special: dict[str, int | None] = field(default_factory=dict)  # ids of pad, bos, eos, cls, sep, mask
+
+    def __post_init__(self) -> None:
+        for name in (
+            "vocabulary_size",
+            "layers",
+            "width",
+            "heads",
+            "kv_heads",
+            "head_width",
+            "feedforward",
+            "max_length",
+        ):
+            if getattr(self, name) < 1:
+                raise InputError(name, "must be at least 1", value=getattr(self, name))
+        for name, allowed in (("activation", ACTIVATIONS), ("head_activation", ACTIVATIONS), ("positions", POSITIONS)):
+            if getattr(self, name) not in allowed:
+                raise unknown_key(name, str(getattr(self, name)), allowed, name)
+        if self.heads % self.kv_heads:
+            raise InputError(
+                "kv_heads", f"does not divide heads ({self.heads})", value=self.kv_heads, allowed=_divisors(self.heads)
+            )
+        if self.positions == "rope" and self.head_width % 2:
+            raise InputError("heads", "rotary positions need an even width per head", value=self.heads)
+        if self.norm_eps <= 0:
+            raise InputError("norm_eps", "must be above 0", value=self.norm_eps)
+        assert self.norm in NORMS and self.norm_kind in ("layer", "rms")
+        assert not self.windows or len(self.windows) == self.layers
+
+    @property
+    def query_width(self) -> int:
+        return self.heads * self.head_width
+
+    @property
+    def qkv_width(self) -> int:
+        """Columns of the fused projection: queries, keys, values."""
+        return (self.heads + 2 * self.kv_heads) * self.head_width
+
+    @property
+    def final_norm(self) -> bool:
+        return self.norm == "pre"
+
+    def window(self, layer: int) -> int | None:
+        return self.windows[layer] if self.windows else None
+
+    def theta(self, layer: int) -> float:
+        return self.rope_theta if self.window(layer) is None else self.local_rope_theta
+
+    def has_attention_norm(self, layer: int) -> bool:
+        return self.norm == "post" or layer > 0 or self.first_norm
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Every parameter's name and shape, in the order in which the network has them."""
+        width, inner = self.width, self.feedforward * (2 if self.gated else 1)
+        found: dict[str, tuple[int, ...]] = {"embedding.weight": (self.vocabulary_size, width)}
+        if self.positions == "learned":
+            found["position_embedding.weight"] = (self.max_length, width)
+        if self.token_types:
+            found["type_embedding.weight"] = (self.token_types, width)
+
+        def linear(name: str, rows: int, columns: int, bias: bool) -> None:
+            found[f"{name}.weight"] = (rows, columns)
+            if bias:
+                found[f"{name}.bias"] = (rows,)
+
+        def norm(name: str) -> None:
+            found[f"{name}.weight"] = (width,)
+            if self.norm_bias:
+                found[f"{name}.bias"] = (width,)
+
+        if self.embedding_norm:
+            norm("embedding_norm")
+        for index in range(self.layers):
+            layer = f"layers.{index}"
+            if self.has_attention_norm(index):
+                norm(f"{layer}.attention_norm")
+            linear(f"{layer}.qkv", self.qkv_width, width, self.attention_bias)
+            linear(f"{layer}.attention_out", width, self.query_width, self.attention_bias)
+            norm(f"{layer}.feedforward_norm")
+            linear(f"{layer}.feedforward_in", inner, width, self.feedforward_bias)
+            linear(f"{layer}.feedforward_out", width, self.feedforward, self.feedforward_bias)
+        if self.final_norm:
+            norm("final_norm")
+        if self.head:
+            linear("head_dense", width, width, self.head_bias)
+            norm("head_norm")
+        if not self.tied:
+            found["output_embedding.weight"] = (self.vocabulary_size, width)
+        if self.output_bias:
+            found["output_bias"] = (self.vocabulary_size,)
+        return found
+
+    def num_parameters(self) -> int:
+        total = 0
+        for shape in self.shapes().values():
+            count = 1
+            for size in shape:
+                count *= size
+            total += count
+        return total
+
+    def flops_per_token(self, length: int, targets: float = 1.0) -> float:
+        """Forward and backward matrix products per token: 6 per weight of a product, and 12 per layer, token seen
+        and column of the queries for scores and mixing (Chowdhery et al., 2022, appendix B). Attention counts
+        the full length even where it is causal or windowed, as it is computed. Logits and the head count for the
+        share of positions that have `targets`."""
+        inner = self.feedforward * (3 if self.gated else 2)
+        layer = self.width * (self.qkv_width + self.query_width + inner)
+        head = self.width * (self.vocabulary_size + (self.width if self.head else 0))
+        return 6.0 * (self.layers * layer + targets * head) + 12.0 * self.layers * length * self.query_width
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "windows": list(self.windows)}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any], key: str = "config.json") -> Architecture:
+        """From `to_json`; raises InputError on unknown or missing keys."""
+        known = {item.name for item in fields(cls)}
+        for name in values:
+            if name not in known:
+                raise unknown_key(key, name, known)
+        try:
+            return cls(**{**values, "windows": tuple(values.get("windows", ()))})
+        except TypeError as error:
+            raise InputError(key, f"is not a whole description of a network: {error}") from None
+
+
+def _divisors(number: int) -> list[str]:
+    return [str(n) for n in range(1, number + 1) if number % n == 0]
+
+
+def head_width_of(width: int, heads: int) -> int:
+    """The width of one head; an error if heads do not divide the width."""
+    if heads < 1 or width % heads:
+        fits = [str(n) for n in range(1, min(width, 256) + 1) if width % n == 0 and (width // n) % 8 == 0]
+        raise InputError("heads", f"does not divide width ({width})", value=heads, allowed=fits or _divisors(width))
+    return width // heads

@@ -1,0 +1,177 @@
+"""Attention: heads with rotary positions out of one fused projection, and two kernels to choose from.
+
+"products" is batched matrix products and a softmax with a backward of its own: on CPUs it is faster than torch's
+fused attention, whose bfloat16 backward is slow there, at the cost of keeping the probabilities (a value for each pair
+of tokens, head and layer). "sdpa" is `torch.nn.functional.scaled_dot_product_attention`.
+
+Shapes: B rows, L tokens, C columns of the projection, K key-value heads, G query heads to each of them, E width of a
+head. Queries come as (K, B, G, L, E), keys and values as (K, B, L, E): then every product is over K * B matrices, and
+queries that share a key-value head stand below each other, with no copy of the keys.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+Tensor = torch.Tensor
+
+
+def rope_table(length: int, head_width: int, theta: float, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Cosines and sines (length, head_width) of rotary positions (Su et al., 2021), in float32.
+
+    Both are there for either half of a head's columns; the sines of the first half have their sign turned.
+    """
+    frequencies = 1.0 / (theta ** (torch.arange(0, head_width, 2, dtype=torch.float32, device=device) / head_width))
+    angles = torch.arange(length, dtype=torch.float32, device=device)[:, None] * frequencies
+    cosine, sine = angles.cos(), angles.sin()
+    return torch.cat((cosine, cosine), -1), torch.cat((-sine, sine), -1)
+
+
+def attention_mask(
+    segments_BL: Tensor | None,
+    length: int,
+    *,
+    causal: bool,
+    window: int | None,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> Tensor | None:
+    """What is added to the scores: (1 or B, L, L), 0 where a token (row) sees another (column), -inf elsewhere.
+
+    None where every token sees all. Tokens of one segment see each other; padding (-1) sees padding, so that no row is
+    without anything to see.
+    """
+    seen: Tensor | None = None
+    if segments_BL is not None:
+        seen = segments_BL[:, :, None] == segments_BL[:, None, :]
+    if causal or (window is not None and window < length - 1):
+        place = torch.arange(length, device=device)
+        distance = place[:, None] - place[None, :]
+        near = torch.ones_like(distance, dtype=torch.bool) if window is None else distance.abs() <= window
+        near = near & (distance >= 0) if causal else near
+        seen = near[None] if seen is None else seen & near
+    if seen is None:
+        return None
+    return torch.zeros(seen.shape, dtype=dtype, device=device).masked_fill_(~seen, float("-inf"))
+
+
+def split_heads(
+    qkv_BLC: Tensor, heads: int, kv_heads: int, rope: tuple[Tensor, Tensor] | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries (scaled by 1 / sqrt(E)), keys and values, with positions turned in; differentiable.
+
+    `rope` are the tables of `rope_table` in the projection's type, (L, E), or (B, L, E) where rows have their own.
+    """
+    cosine, sine = rope if rope is not None else (None, None)
+    q, k, v = _SplitHeads.apply(qkv_BLC, (heads, kv_heads), cosine, sine)
+    return q, k, v
+
+
+def merge_heads(x_KBGLE: Tensor) -> Tensor:
+    """(K, B, G, L, E) -> (B, L, K * G * E)."""
+    return x_KBGLE.permute(1, 3, 0, 2, 4).flatten(2)
+
+
+def attend(
+    q_KBGLE: Tensor, k_KBLE: Tensor, v_KBLE: Tensor, mask: Tensor | None, *, causal: bool, kernel: str
+) -> Tensor:
+    """softmax(q k' + mask) v, (K, B, G, L, E). A mask of None with `causal` means the plain causal one."""
+    if kernel == "products":
+        if mask is None and causal:
+            x = q_KBGLE
+            mask = attention_mask(None, x.shape[3], causal=True, window=None, device=x.device, dtype=x.dtype)
+        mixed: Tensor = _Products.apply(q_KBGLE, k_KBLE, v_KBLE, mask)
+        return mixed
+    assert kernel == "sdpa", kernel
+    groups = q_KBGLE.shape[2]
+    q = q_KBGLE.permute(1, 0, 2, 3, 4).flatten(1, 2)
+    k, v = (x.transpose(0, 1).repeat_interleave(groups, dim=1) for x in (k_KBLE, v_KBLE))
+    mask = None if mask is None else mask[:, None]
+    mixed = functional.scaled_dot_product_attention(q, k, v, mask, is_causal=causal and mask is None, scale=1.0)
+    return mixed.unflatten(1, (-1, groups)).transpose(0, 1)
+
+
+class _SplitHeads(torch.autograd.Function):
+    """From the projection's layout to that of the products, and the rotation in place.
+
+    The rotation acts on halves: (a, b) -> (a cos - b sin, b cos + a sin), Llama's and ModernBERT's convention. With
+    the sign in the table of sines it is x cos + (b, a) sin, and its transpose is x cos - (b, a) sin.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, qkv: Tensor, sizes: tuple[int, int], cosine: Tensor | None, sine: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        ctx.sizes, ctx.shape = sizes, qkv.shape
+        ctx.save_for_backward(cosine, sine)
+        q_view, k_view, v_view = _head_views(qkv, *sizes)
+        q, k, v = (x.clone(memory_format=torch.contiguous_format) for x in (q_view, k_view, v_view))
+        scale = q.shape[-1] ** -0.5
+        if cosine is None or sine is None:
+            return q.mul_(scale), k, v
+        half = q.shape[-1] // 2
+        turned = q.roll(half, -1)
+        q.mul_(cosine.unsqueeze(-3) * scale).addcmul_(turned, sine.unsqueeze(-3) * scale)
+        turned = k.roll(half, -1)
+        k.mul_(cosine).addcmul_(turned, sine)
+        return q, k, v
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
+        cosine, sine = ctx.saved_tensors
+        grad_q, grad_k, grad_v = grads
+        grad = torch.empty(ctx.shape, dtype=grad_q.dtype, device=grad_q.device)
+        q, k, v = _head_views(grad, *ctx.sizes)
+        v.copy_(grad_v)
+        scale = grad_q.shape[-1] ** -0.5
+        if cosine is None:
+            torch.mul(grad_q, scale, out=q)
+            k.copy_(grad_k)
+            return grad, None, None, None
+        half = grad_q.shape[-1] // 2
+        cosine_q, sine_q = cosine.unsqueeze(-3) * scale, sine.unsqueeze(-3) * scale
+        torch.addcmul(grad_q * cosine_q, grad_q.roll(half, -1), sine_q, value=-1, out=q)
+        torch.addcmul(grad_k * cosine, grad_k.roll(half, -1), sine, value=-1, out=k)
+        return grad, None, None, None
+
+
+def _head_views(qkv_BLC: Tensor, heads: int, kv_heads: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The projection as (K, B, G, L, E), (K, B, L, E), (K, B, L, E), without a copy."""
+    rows, length, columns = qkv_BLC.shape
+    width = columns // (heads + 2 * kv_heads)
+    q, k, v = qkv_BLC.view(rows, length, -1, width).split((heads, kv_heads, kv_heads), dim=2)
+    q = q.unflatten(2, (kv_heads, heads // kv_heads)).permute(2, 0, 3, 1, 4)
+    return q, k.permute(2, 0, 1, 3), v.permute(2, 0, 1, 3)
+
+
+class _Products(torch.autograd.Function):
+    """Attention by batched products; keeps the probabilities in the type of the computation."""
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        kv_heads, rows, groups, length, width = q.shape
+        q3, k3, v3 = q.view(-1, groups * length, width), k.view(-1, length, width), v.view(-1, length, width)
+        scores = torch.bmm(q3, k3.transpose(1, 2))
+        if mask is not None:
+            scores.view(kv_heads, rows, groups, length, length).add_(mask[:, None])
+        # Row by row the softmax reads before it writes, so it can stand in place of the scores.
+        probabilities = torch.ops.aten._softmax.out(scores, -1, False, out=scores)
+        ctx.save_for_backward(q3, k3, v3, probabilities)
+        return torch.bmm(probabilities, v3).view(q.shape)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        q3, k3, v3, probabilities = ctx.saved_tensors
+        grad = grads[0]
+        kv_heads, rows, _, length, width = grad.shape
+        grad3 = grad.reshape(q3.shape)
+        grad_v = torch.bmm(probabilities.transpose(1, 2), grad3)
+        scores = torch.bmm(grad3, v3.transpose(1, 2))
+        torch.ops.aten._softmax_backward_data.out(scores, probabilities, -1, scores.dtype, grad_input=scores)
+        grad_q = torch.bmm(scores, k3)
+        grad_k = torch.bmm(scores.transpose(1, 2), q3)
+        shape = (kv_heads, rows, length, width)
+        return grad_q.view(grad.shape), grad_k.view(shape), grad_v.view(shape), None

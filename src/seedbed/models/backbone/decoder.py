@@ -1,0 +1,95 @@
+"""The decoder: a causal transformer whose plain settings are Llama's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from seedbed.models import backbones
+from seedbed.models.architecture import Architecture, head_width_of
+from seedbed.models.backbone.encoder import default_feedforward
+from seedbed.models.families import stock_name
+
+if TYPE_CHECKING:
+    from seedbed.models.transformer import Transformer
+
+
+@backbones.register("decoder")
+class Decoder:
+    """A causal transformer for language modeling.
+
+    The defaults are Llama (Touvron et al., 2023): root-mean-square norms before each block, rotary positions, SwiGLU,
+    no biases; `kv_heads` below `heads` is grouped-query attention (Ainslie et al., 2023). `bias` gives biases to
+    attention and feedforward, which Llama's class has as options. Without a gate, with learned positions or post-norm
+    the network works and is saved in Seedbed's own format; `stock` says which class the settings map to. There is no
+    dropout: pretraining sees its data about once.
+
+    layers, width, heads: the usual; heads divide the width.
+    feedforward: inner width; by default 8/3 of the width (a multiple of 64), or 4 times the width without a gate.
+    tied: the output embedding is the input's, as in small models, where it would be most of the weights.
+    max_length: the size of the table of learned positions, and what the folder says of the longest input.
+    kernel: "products" (batched products, own backward), "sdpa" (torch's) or "auto" (a short probe).
+    """
+
+    def __init__(
+        self,
+        *,
+        layers: int = 6,
+        width: int = 384,
+        heads: int = 6,
+        kv_heads: int | None = None,
+        feedforward: int | None = None,
+        norm: Literal["pre", "post"] = "pre",
+        positions: Literal["rope", "learned", "none"] = "rope",
+        gated: bool = True,
+        activation: Literal["gelu", "gelu_tanh", "relu", "relu2", "silu"] = "silu",
+        bias: bool = False,
+        tied: bool = True,
+        max_length: int = 512,
+        rope_theta: float = 10_000.0,
+        norm_eps: float = 1e-5,
+        kernel: Literal["auto", "products", "sdpa"] = "auto",
+    ) -> None:
+        self.configuration: dict[str, Any] = {k: v for k, v in locals().items() if k != "self"}
+        self.kernel = kernel
+        self._fixed: dict[str, Any] = {
+            "attention": "causal",
+            "layers": layers,
+            "width": width,
+            "heads": heads,
+            "kv_heads": heads if kv_heads is None else kv_heads,
+            "head_width": head_width_of(width, heads),
+            "feedforward": feedforward or default_feedforward(width, gated),
+            "max_length": max_length,
+            "norm": norm,
+            "norm_kind": "rms",
+            "norm_eps": norm_eps,
+            "positions": positions,
+            "rope_theta": rope_theta,
+            "local_rope_theta": rope_theta,
+            "gated": gated,
+            "activation": activation,
+            "attention_bias": bias,
+            "feedforward_bias": bias,
+            "tied": tied,
+        }
+        self.architecture(64)  # so that errors in the settings come now
+
+    def architecture(self, vocabulary_size: int, pad: int | None = None) -> Architecture:
+        return Architecture(vocabulary_size=vocabulary_size, special={"pad": pad}, **self._fixed)
+
+    @property
+    def stock(self) -> str | None:
+        """The model type of Hugging Face's class that these settings are; None if there is none."""
+        return stock_name(self.architecture(64))
+
+    def network(self, vocabulary_size: int, seed: int, pad: int | None = None) -> Transformer:
+        """A network with initial weights, a pure function of the settings, the vocabulary's size and the seed."""
+        from seedbed.models.transformer import Transformer
+
+        return Transformer(self.architecture(vocabulary_size, pad), seed=seed, kernel=self.kernel)
+
+    def num_parameters(self, vocabulary_size: int) -> int:
+        return self.architecture(vocabulary_size).num_parameters()
+
+    def flops_per_token(self, vocabulary_size: int, length: int, targets: float = 1.0) -> float:
+        return self.architecture(vocabulary_size).flops_per_token(length, targets)

@@ -1,0 +1,106 @@
+"""The encoder: a bidirectional transformer whose plain settings are ModernBERT's or BERT's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from seedbed.models import backbones
+from seedbed.models.architecture import Architecture, head_width_of
+from seedbed.models.families import stock_name
+
+if TYPE_CHECKING:
+    from seedbed.models.transformer import Transformer
+
+
+@backbones.register("encoder")
+class Encoder:
+    """A bidirectional transformer for masked language modeling.
+
+    The defaults (norm="pre", positions="rope", gated=True, bias=False) are ModernBERT (Warner et al., 2024) with
+    global attention in every layer; norm="post", positions="learned", gated=False, bias=True are BERT
+    (Devlin et al., 2019). Any `activation` keeps that mapping. Other combinations work and are saved in Seedbed's own
+    format; `stock` says which class the settings map to. Both have a prediction head (dense, activation, norm), and an
+    output bias. There is no dropout: pretraining sees its data about once.
+
+    layers, width, heads: the usual; heads divide the width.
+    feedforward: inner width; by default 4 times the width, or 8/3 of it (a multiple of 64) where gated, which is
+        the same number of weights.
+    tied: the output embedding is the input's.
+    max_length: the size of the table of learned positions, and what the folder says of the longest input.
+    kernel: "products" (batched products, own backward), "sdpa" (torch's) or "auto" (a short probe).
+    """
+
+    def __init__(
+        self,
+        *,
+        layers: int = 6,
+        width: int = 384,
+        heads: int = 6,
+        feedforward: int | None = None,
+        norm: Literal["pre", "post"] = "pre",
+        positions: Literal["rope", "learned", "none"] = "rope",
+        gated: bool = True,
+        activation: Literal["gelu", "gelu_tanh", "relu", "relu2", "silu"] = "gelu",
+        bias: bool = False,
+        tied: bool = True,
+        max_length: int = 512,
+        rope_theta: float = 10_000.0,
+        norm_eps: float = 1e-5,
+        kernel: Literal["auto", "products", "sdpa"] = "auto",
+    ) -> None:
+        self.configuration: dict[str, Any] = {k: v for k, v in locals().items() if k != "self"}
+        self.kernel = kernel
+        self._fixed: dict[str, Any] = {
+            "attention": "bidirectional",
+            "layers": layers,
+            "width": width,
+            "heads": heads,
+            "kv_heads": heads,
+            "head_width": head_width_of(width, heads),
+            "feedforward": feedforward or default_feedforward(width, gated),
+            "max_length": max_length,
+            "norm": norm,
+            "norm_eps": norm_eps,
+            "norm_bias": bias,
+            "embedding_norm": True,
+            "first_norm": norm == "post",
+            "positions": positions,
+            "rope_theta": rope_theta,
+            "local_rope_theta": rope_theta,
+            "token_types": 2 if norm == "post" and positions == "learned" else 0,
+            "gated": gated,
+            "activation": activation,
+            "attention_bias": bias,
+            "feedforward_bias": bias,
+            "head": True,
+            "head_activation": activation if norm == "post" else "gelu",
+            "head_bias": bias,
+            "output_bias": True,
+            "tied": tied,
+        }
+        self.architecture(64)  # so that errors in the settings come now
+
+    def architecture(self, vocabulary_size: int, pad: int | None = None) -> Architecture:
+        return Architecture(vocabulary_size=vocabulary_size, special={"pad": pad}, **self._fixed)
+
+    @property
+    def stock(self) -> str | None:
+        """The model type of Hugging Face's class that these settings are; None if there is none."""
+        return stock_name(self.architecture(64))
+
+    def network(self, vocabulary_size: int, seed: int, pad: int | None = None) -> Transformer:
+        """A network with initial weights, a pure function of the settings, the vocabulary's size and the seed."""
+        from seedbed.models.transformer import Transformer
+
+        return Transformer(self.architecture(vocabulary_size, pad), seed=seed, kernel=self.kernel)
+
+    def num_parameters(self, vocabulary_size: int) -> int:
+        return self.architecture(vocabulary_size).num_parameters()
+
+    def flops_per_token(self, vocabulary_size: int, length: int, targets: float = 1.0) -> float:
+        return self.architecture(vocabulary_size).flops_per_token(length, targets)
+
+
+def default_feedforward(width: int, gated: bool) -> int:
+    """The inner width where none is given: the same number of weights with a gate and without."""
+    return max(64, round(width * 8 / 3 / 64) * 64) if gated else 4 * width

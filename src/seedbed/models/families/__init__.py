@@ -1,0 +1,35 @@
+"""Hugging Face's classes and our own format: each a mapping of configurations and of tensors' names, both ways."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seedbed.core.errors import unknown_key
+from seedbed.models.families import bert, llama, modernbert, own
+from seedbed.models.families.base import Family, Part
+
+if TYPE_CHECKING:
+    from seedbed.models.architecture import Architecture
+
+STOCK: tuple[Family, ...] = (bert.Bert(), modernbert.ModernBert(), llama.Llama())
+FAMILIES: dict[str, Family] = {family.model_type: family for family in (*STOCK, own.Own())}
+
+
+def family_of(architecture: Architecture) -> Family:
+    """The stock class that is exactly this network; our own format if there is none."""
+    return next((family for family in STOCK if family.describes(architecture)), FAMILIES["seedbed"])
+
+
+def stock_name(architecture: Architecture) -> str | None:
+    """The model type of the stock class, or None."""
+    family = family_of(architecture)
+    return family.model_type if family in STOCK else None
+
+
+def family_named(model_type: object, key: str) -> Family:
+    if model_type not in FAMILIES:
+        raise unknown_key(key, str(model_type), FAMILIES, "model_type")
+    return FAMILIES[str(model_type)]
+
+
+__all__ = ["FAMILIES", "STOCK", "Family", "Part", "family_named", "family_of", "stock_name"]

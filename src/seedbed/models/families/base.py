@@ -1,0 +1,140 @@
+"""What a family of models is: configurations and names of tensors, both ways."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from seedbed.core.errors import InputError
+
+if TYPE_CHECKING:
+    from seedbed.models.architecture import Architecture
+
+# Hugging Face's name of an activation -> ours. The first name of each is the one that is written.
+HF_ACTIVATIONS = {
+    "gelu": "gelu",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_new": "gelu_tanh",
+    "relu": "relu",
+    "relu2": "relu2",
+    "silu": "silu",
+    "swish": "silu",
+}
+
+
+class Part(NamedTuple):
+    """A tensor in the folder that makes up `rows` rows of one of our parameters."""
+
+    name: str
+    rows: int
+
+
+class Family(Protocol):
+    """A model type."""
+
+    model_type: str
+    prefix: str  # what the full model's tensor names have before those of the bare one (`BertModel`, ...)
+
+    def describes(self, architecture: Architecture) -> bool:
+        """Whether the stock class is exactly this network."""
+
+    def architecture(self, config: dict[str, Any], key: str) -> Architecture:
+        """From config.json; raises InputError for what this package does not compute."""
+
+    def config(self, architecture: Architecture) -> dict[str, Any]:
+        """config.json of an architecture."""
+
+    def names(self, architecture: Architecture) -> dict[str, tuple[Part, ...]]:
+        """For each of our parameters the tensors that it is made of, one below the other."""
+
+    def ignored(self, name: str) -> bool:
+        """Whether a tensor in a folder is of no use here (poolers, copies of tied weights, buffers)."""
+
+
+class Config:
+    """config.json, read with the defaults of Hugging Face's class and checked against what is computed here."""
+
+    def __init__(self, values: dict[str, Any], key: str) -> None:
+        self.values, self.key = values, key
+
+    def integer(self, name: str, default: int | None = None) -> int:
+        value = self.values.get(name)
+        value = default if value is None else value
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise InputError(f"{self.key}: {name}", "expected a whole number", value=self.values.get(name))
+        return value
+
+    def number(self, name: str, default: float) -> float:
+        value = self.values.get(name)
+        value = default if value is None else value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InputError(f"{self.key}: {name}", "expected a number", value=value)
+        return float(value)
+
+    def flag(self, name: str, default: bool) -> bool:
+        value = self.values.get(name, default)
+        if not isinstance(value, bool):
+            raise InputError(f"{self.key}: {name}", "expected true or false", value=value)
+        return value
+
+    def activation(self, name: str, default: str) -> str:
+        value = self.values.get(name, default)
+        if value not in HF_ACTIVATIONS:
+            raise InputError(
+                f"{self.key}: {name}", "this activation is not supported", value=value, allowed=HF_ACTIVATIONS
+            )
+        return HF_ACTIVATIONS[value]
+
+    def refuse(self, name: str, *plain: Any) -> None:
+        """An error if an option has a value other than the plain ones (or is absent)."""
+        if name in self.values and self.values[name] not in plain:
+            raise InputError(
+                f"{self.key}: {name}",
+                "this option is not supported: the network would compute something else than its own class",
+                value=self.values[name],
+                allowed=map(str, plain),
+            )
+
+    def theta(self, parameters: Any, default: float) -> float:
+        """The base of the rotary frequencies, from `rope_parameters` or `rope_scaling`; only plain ones."""
+        parameters = parameters or {}
+        kind = parameters.get("rope_type", parameters.get("type", "default"))
+        if kind != "default" or parameters.get("partial_rotary_factor", 1.0) != 1.0:
+            raise InputError(
+                f"{self.key}: rope_parameters",
+                "scaled or partial rotary positions are not supported",
+                value=parameters,
+                allowed="rope_type default",
+            )
+        value = parameters.get("rope_theta")
+        return float(default if value is None else value)
+
+    def special(self) -> dict[str, int | None]:
+        """Ids of special tokens as far as the configuration names them (the first where there are several)."""
+        found: dict[str, int | None] = {}
+        for name in ("pad", "bos", "eos", "cls", "sep", "mask"):
+            value = self.values.get(f"{name}_token_id")
+            value = value[0] if isinstance(value, list) and value else value
+            if isinstance(value, int):
+                found[name] = value
+        return found
+
+
+def special_config(architecture: Architecture, *names: str) -> dict[str, int | None]:
+    """`pad_token_id` and so on; null where unknown, so that no default of the class steps in."""
+    return {f"{name}_token_id": architecture.special.get(name) for name in names}
+
+
+def hf_activation(name: str) -> str:
+    return next(theirs for theirs, ours in HF_ACTIVATIONS.items() if ours == name)
+
+
+def with_bias(names: dict[str, tuple[Part, ...]], shapes: dict[str, tuple[int, ...]]) -> dict[str, tuple[Part, ...]]:
+    """Names of weights, completed with those of the biases that the network has, in the network's order."""
+    found = {}
+    for ours in shapes:
+        if ours in names:
+            found[ours] = names[ours]
+        elif ours.endswith(".bias"):
+            parts = names[ours.removesuffix("bias") + "weight"]
+            found[ours] = tuple(Part(part.name.removesuffix("weight") + "bias", part.rows) for part in parts)
+    return found

@@ -1,0 +1,114 @@
+"""A model's folder as others can use it: weights, configuration, tokenizer, model card."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seedbed.core.errors import InputError
+from seedbed.core.files import storage_errors, write_bytes
+
+if TYPE_CHECKING:
+    from seedbed.models.transformer import Transformer
+
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer.model",
+)
+FRONT_MATTER = ("language", "license", "library_name", "pipeline_tag", "tags", "base_model", "datasets")
+
+
+def save_model(network: Transformer, tokenizer_path: Path | str, folder: Path | str, card: dict[str, Any]) -> None:
+    """Write a model's folder, which `AutoModelForMaskedLM` or `AutoModelForCausalLM` and `AutoTokenizer` load.
+
+    `tokenizer_path` is the tokenizer's folder. `card` describes the model: `name`, `description`, the keys of
+    FRONT_MATTER (which go into the YAML front matter), `results` (rows: task, metric, value, and optionally interval)
+    and `details` (lines of "what: value"). A network that is no stock class is written in Seedbed's own format, and
+    its card says so.
+    """
+    source, target = Path(tokenizer_path), Path(folder)
+    if not (source / "tokenizer.json").is_file():
+        raise InputError(str(source), "is not a tokenizer's folder: it has no tokenizer.json")
+    with storage_errors(target):
+        target.mkdir(parents=True, exist_ok=True)
+        from seedbed.models.huggingface import write_network
+
+        write_network(network, target, _special_ids(source))
+        for name in TOKENIZER_FILES:
+            if (source / name).is_file() and source.resolve() != target.resolve():
+                shutil.copyfile(source / name, target / name)
+        write_bytes(target / "README.md", model_card(network, card).encode())
+
+
+def model_card(network: Transformer, card: dict[str, Any]) -> str:
+    """README.md with YAML front matter, as Hugging Face's hub reads it."""
+    import yaml
+
+    from seedbed.models.families.own import NOTE
+
+    task = "fill-mask" if network.attention == "bidirectional" else "text-generation"
+    stock = network.stock
+    front = {
+        "license": "other",
+        "library_name": "transformers" if stock else "seedbed",
+        "pipeline_tag": task,
+        **{name: card[name] for name in FRONT_MATTER if card.get(name)},
+    }
+    front["tags"] = list(dict.fromkeys([*front.get("tags", []), "seedbed"]))
+    name = card.get("name", "Model")
+    lines = ["---", yaml.safe_dump(front, sort_keys=False, allow_unicode=True).strip(), "---", "", f"# {name}", ""]
+    if card.get("description"):
+        lines += [str(card["description"]), ""]
+    count = sum(parameter.numel() for parameter in network.parameters())
+    lines += [
+        f"- architecture: {stock or 'seedbed (no stock class)'}, {network.attention}, {network.architecture.layers}"
+        f" layers of width {network.width}, {count:,} parameters, vocabulary of {network.vocabulary_size:,}",
+        *[f"- {what}: {value}" for what, value in (card.get("details") or {}).items()],
+        "",
+    ]
+    lines += ["## Use", "", *_usage(stock, task, NOTE), ""]
+    return "\n".join(lines + _results(card.get("results") or []))
+
+
+def _usage(stock: str | None, task: str, note: str) -> list[str]:
+    if stock is None:
+        return [note + "."]
+    kind = "AutoModelForMaskedLM" if task == "fill-mask" else "AutoModelForCausalLM"
+    return [
+        "```python",
+        f"from transformers import {kind}, AutoTokenizer",
+        "",
+        f'model = {kind}.from_pretrained("path/to/this/folder")',
+        'tokenizer = AutoTokenizer.from_pretrained("path/to/this/folder")',
+        "```",
+    ]
+
+
+def _results(rows: list[dict[str, Any]]) -> list[str]:
+    if not rows:
+        return []
+    lines = ["## Results", "", "| task | metric | value | interval |", "|---|---|---|---|"]
+    for row in rows:
+        interval = row.get("interval")
+        shown = "" if not interval else f"{_number(interval[0])} to {_number(interval[1])}"
+        lines.append(f"| {row.get('task', '')} | {row.get('metric', '')} | {_number(row.get('value'))} | {shown} |")
+    return [*lines, ""]
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _special_ids(tokenizer_path: Path) -> dict[str, int | None]:
+    """Ids for config.json, from the tokenizer."""
+    from seedbed.vocabulary.artifact import Tokenizer
+
+    vocabulary = Tokenizer(tokenizer_path).vocabulary()
+    return {name: getattr(vocabulary, name) for name in ("pad", "bos", "eos", "cls", "sep", "mask")}

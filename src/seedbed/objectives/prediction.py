@@ -1,0 +1,27 @@
+"""The loss of objectives that predict tokens: cross-entropy at the positions that carry a target, and only there.
+
+Shapes: B rows, L tokens a row, T targets, D width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seedbed.objectives.base import Examples, Loss
+
+if TYPE_CHECKING:
+    from seedbed.models.network import Network
+
+
+def predict(network: Network, examples: Examples) -> Loss:
+    """The summed cross-entropy in nats, and under "accuracy" the number of targets that were the best guess."""
+    hidden_BLD = network.hidden(examples.tokens_BL, examples.segments_BL, examples.positions_BL)
+    if examples.num_targets == 0:
+        nothing = hidden_BLD.float().sum() * 0.0  # a gradient of zeros, so that an empty batch is no special case
+        return Loss(nothing, 0, {"accuracy": nothing.detach()})
+    from seedbed.models.cross_entropy import linear_cross_entropy
+
+    hidden_TD = network.head(hidden_BLD.flatten(0, 1).index_select(0, examples.where_T))
+    weight_VD, bias_V = network.output()
+    total, correct = linear_cross_entropy(hidden_TD, weight_VD, bias_V, examples.targets_T)
+    return Loss(total, examples.num_targets, {"accuracy": correct})

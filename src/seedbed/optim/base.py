@@ -1,0 +1,29 @@
+"""What optimizers and schedules are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import torch
+
+    from seedbed.models.network import Network
+
+
+class Schedule(Protocol):
+    """A pure function of progress in [0, 1].
+
+    As a learning-rate schedule it multiplies the optimizer's rate; as a masking-rate schedule it is the rate.
+    """
+
+    def __call__(self, progress: float) -> float: ...
+
+
+class Optimizer(Protocol):
+    """The configuration of an update rule."""
+
+    lr: float  # the peak rate, which the schedule multiplies
+
+    def build(self, network: Network) -> torch.optim.Optimizer:
+        """A torch optimizer for the network's trainable parameters. Each group's `lr` is the peak; a group that
+        wants another rate than `self.lr` keeps its ratio to it throughout the schedule."""

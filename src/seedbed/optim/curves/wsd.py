@@ -1,0 +1,46 @@
+"""Warmup, stable, decay."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from seedbed.core.errors import InputError
+from seedbed.optim import schedules
+from seedbed.optim.checks import check_rate, check_share
+
+
+@schedules.register("wsd")
+class WarmupStableDecay:
+    """A rise from 0 to 1 over the first `warmup`, 1 until the last `decay`, then down to `end` (Hu et al., 2024,
+    MiniCPM, section 4). With t from 0 to 1 over the decay, `shape` is
+    linear: 1 - t;  sqrt: 1 - sqrt(t) (Haegele et al., 2024);  cosine: (1 + cos(pi t)) / 2.
+    MiniCPM's own decay is exponential; the linear and square-root ones did better in the second paper."""
+
+    def __init__(
+        self,
+        warmup: float = 0.05,
+        decay: float = 0.2,
+        shape: Literal["linear", "sqrt", "cosine"] = "sqrt",
+        end: float = 0.0,
+    ) -> None:
+        check_share("warmup", warmup)
+        check_share("decay", decay)
+        check_rate("end", end)
+        if warmup + decay > 1:
+            raise InputError("decay", "warmup and decay together exceed the run", value=[warmup, decay])
+        self.warmup, self.decay, self.shape, self.end = warmup, decay, shape, end
+
+    def __call__(self, progress: float) -> float:
+        if progress < self.warmup:
+            return progress / self.warmup
+        if self.decay == 0 or progress <= 1 - self.decay:
+            return 1.0
+        share = min(1.0, (progress - (1 - self.decay)) / self.decay)
+        if self.shape == "linear":
+            left = 1 - share
+        elif self.shape == "sqrt":
+            left = 1 - math.sqrt(share)
+        else:
+            left = (1 + math.cos(math.pi * share)) / 2
+        return self.end + (1 - self.end) * left

@@ -1,0 +1,244 @@
+"""The training loop: draw a batch, forward, backward, update, log, save. All else is an intervention.
+
+A step's global batch is drawn whole by every process, so the order of samples depends on nothing but the seed.
+Each process takes its slice of the rows, and cuts it into micro-batches of at most `micro_tokens`. Losses are
+summed, and at the end divided by the number of targets in the global batch: accumulation and several processes
+compute what one large batch would, up to the order of additions.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seedbed.core.counters import key
+from seedbed.core.errors import InputError
+from seedbed.objectives.base import Loss
+from seedbed.train import distributed
+from seedbed.train.gradients import Gradients
+from seedbed.train.metrics import MetricsLog, Progress, describe
+from seedbed.train.run import Run, Totals
+from seedbed.train.signals import StopRequest
+from seedbed.train.state import capture, restore, restore_network
+
+if TYPE_CHECKING:
+    from seedbed.data.batch import Batch
+    from seedbed.objectives.base import Examples
+    from seedbed.train.budget import Every
+    from seedbed.train.checkpoint import Checkpoint, Checkpoints
+    from seedbed.train.precision import Precision
+
+
+@dataclass
+class Loop:
+    """Trains a run to its goal. `checkpoints=None` saves nothing."""
+
+    run: Run
+    precision: Precision
+    log: MetricsLog
+    checkpoints: Checkpoints | None
+    save_every: Every
+    micro_tokens: int
+    clip: float = 1.0
+    facts: dict[str, Any] = field(default_factory=dict)  # kept in every checkpoint, such as the precision
+
+    def __post_init__(self) -> None:
+        run = self.run
+        if run.batch_rows < distributed.world_size():
+            raise InputError("batch_tokens", f"gives {run.batch_rows} rows for {distributed.world_size()} processes")
+        run.gradients = Gradients(run.network)
+        run.evaluate, run.broken_rows, run.roll_back = self.evaluate, self._broken_rows, self._roll_back
+        for group in run.optimizer.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+        self._progress = Progress(run.say)
+        self._micro_losses: list[tuple[slice, float]] = []
+        self._saved_at, self._saved_step = time.monotonic(), -1
+        self._tokens_at_start = 0
+
+    def train(self, checkpoint: Checkpoint | None = None) -> None:
+        """Train to the goal, from a checkpoint if there is one.
+
+        Raises SystemExit (143 after SIGTERM, 130 after Ctrl-C) once the step in progress is saved.
+        """
+        run = self.run
+        offset = 0
+        if checkpoint is not None:
+            offset = restore(run, checkpoint)["log_bytes"]
+            self._saved_step = run.step
+            run.say(f"going on from {checkpoint.path.name}")
+        self.log.open(offset, run.say)
+        self._tokens_at_start, seconds_before = run.tokens, run.seconds
+        clock = time.monotonic()
+        stop = StopRequest()
+        try:
+            with stop.listening(), self.precision.applied():
+                for intervention in run.interventions:
+                    intervention.on_start(run)
+                if run.save_requested:
+                    self.save()
+                while not run.finished:
+                    wanted = self._step(stop)
+                    run.seconds = seconds_before + time.monotonic() - clock
+                    self._write_line(run.seconds - seconds_before)
+                    if wanted["save"] or wanted["stop"] or run.save_requested:
+                        self.save()
+                    if wanted["stop"]:
+                        run.say(f"stopped by a signal after step {run.step}; the same command goes on from here")
+                        raise SystemExit(stop.exit_code if stop.signal else 143)
+                for intervention in run.interventions:
+                    intervention.on_end(run)
+                self.save()
+        finally:
+            self._progress.end()
+            self.log.close()
+
+    def _step(self, stop: StopRequest) -> dict[str, bool]:
+        """One step; whether a checkpoint is due, and whether a signal asks to stop, in any process."""
+        run = self.run
+        assert run.gradients is not None
+        run.metrics, run.skip_update = {}, False
+        run.progress = run.coming_progress()
+        for group in run.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * run.schedule(run.progress)
+        self._tell("before_step")
+
+        batch = run.batch = run.stream.next(run.batch_rows)
+        assert batch.num_tokens > 0, "the stream gave a batch without tokens"
+        rows = self._share(len(batch.rows_B))
+        losses = self._forward_backward(self._examples(batch, rows, run.seed, run.progress))
+        due = self.save_every.due(run.step + 1, time.monotonic() - self._saved_at)
+        totals, (save, halt) = self._add(losses, float(due), float(bool(stop.signal)))
+        run.gradients.scale(1 / max(totals.count, 1.0))
+        run.metrics.update({**totals.means(), "targets": int(totals.count)})
+        run.measure_gradients()
+        self._tell("after_backward")
+        if totals.count == 0:
+            run.count("steps_without_targets")
+        elif not run.skip_update:
+            run.gradients.clip(self.clip, run.metrics["grad_norm"])
+            run.optimizer.step()
+        run.metrics["lr"] = run.optimizer.param_groups[0]["lr"]
+
+        run.step += 1
+        run.tokens += batch.num_tokens
+        run.positions += batch.tokens_BL.size
+        run.targets += int(totals.count)
+        self._tell("after_step")
+        return {"save": save > 0, "stop": halt > 0}
+
+    def _share(self, num_rows: int) -> slice:
+        """This process's rows."""
+        rank, size = distributed.rank(), distributed.world_size()
+        return slice(-(-rank * num_rows // size), -(-(rank + 1) * num_rows // size))  # the first is never left empty
+
+    def _examples(self, batch: Batch, rows: slice, seed: int, progress: float) -> list[tuple[slice, Examples]]:
+        """Some rows of a batch, corrupted, in micro-batches; in numpy."""
+        height = max(1, self.micro_tokens // batch.tokens_BL.shape[1])
+        parts = [slice(start, min(start + height, rows.stop)) for start in range(rows.start, rows.stop, height)]
+        corrupt = self.run.objective.corrupt
+        return [(part, corrupt(batch.select(part), seed=seed, progress=progress)) for part in parts]
+
+    def _forward_backward(self, examples: list[tuple[slice, Examples]]) -> list[Loss]:
+        """The losses of micro-batches; leaves in `run.gradients` the gradient of their sum, in all processes.
+
+        Sums are differentiated, not means: the division comes once, at the end, in fp32.
+        """
+        import torch
+
+        run = self.run
+        assert run.gradients is not None
+        run.gradients.clear()
+        run.network.train()
+        losses: list[Loss] = []
+        for part, example in examples:
+            # whatever a network draws by torch (dropout) is a function of the step and the row
+            torch.manual_seed(key(run.seed, "torch", run.step, part.start) >> 1)
+            with self._autocast():
+                loss = run.objective.loss(run.network, example.to(run.device))
+            loss.sum.backward()  # type: ignore[no-untyped-call]
+            losses.append(Loss(loss.sum.detach(), loss.count, loss.sums))
+        run.gradients.add_processes()
+        self._micro_losses = [(part, float(loss.sum)) for (part, _), loss in zip(examples, losses, strict=True)]
+        return losses
+
+    def _add(self, losses: list[Loss], *flags: float) -> tuple[Totals, list[float]]:
+        """The sums of this process's losses, and flags, summed over the processes."""
+        names = distributed.from_first(sorted(losses[0].sums) if losses else [])
+        own = [sum(float(loss.sums[name]) for loss in losses) for name in names]
+        first = [sum(float(loss.sum) for loss in losses), float(sum(loss.count for loss in losses))]
+        loss, count, *rest = distributed.total([*first, *own, *flags])
+        return Totals(loss, count, dict(zip(names, rest, strict=False))), rest[len(names) :]
+
+    def evaluate(self, batch: Batch, *, seed: int, progress: float) -> Totals:
+        """The loss of a batch without gradient; every process computes its share, and all get the whole."""
+        import torch
+
+        rows = self._share(len(batch.rows_B))
+        self.run.network.eval()
+        with torch.no_grad(), self._autocast():
+            examples = self._examples(batch, rows, seed, progress)
+            losses = [self.run.objective.loss(self.run.network, part.to(self.run.device)) for _, part in examples]
+        return self._add(losses)[0]
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        return self.precision.autocast(self.run.device)
+
+    def _broken_rows(self) -> np.ndarray:
+        """Which rows of the batch have a loss that is not finite: first by micro-batch, then row by row."""
+        import torch
+
+        run, batch = self.run, self.run.batch
+        assert batch is not None
+        flags = torch.zeros(len(batch.rows_B), dtype=torch.float64)
+        for part, value in self._micro_losses:
+            if np.isfinite(value):
+                continue
+            for row in range(part.start, part.stop):
+                one = self._examples(batch, slice(row, row + 1), run.seed, run.progress)[0][1]
+                with torch.no_grad(), self._autocast():
+                    loss = run.objective.loss(run.network, one.to(run.device))
+                flags[row] = float(not bool(torch.isfinite(loss.sum)))
+        distributed.add(flags)
+        return flags.numpy() > 0
+
+    def save(self) -> None:
+        """Write a checkpoint, unless this step's is there."""
+        run = self.run
+        run.save_requested = False
+        if self.checkpoints is not None and run.step != self._saved_step:
+            if distributed.rank() == 0:
+                parts, state = capture(run, {"log_bytes": self.log.offset(), **self.facts})
+                self.checkpoints.save(run.step, parts, state)
+            distributed.barrier()
+            self._saved_step = run.step
+        self._saved_at = time.monotonic()
+
+    def _roll_back(self) -> int:
+        assert self.checkpoints is not None, "without checkpoints there is no way back"
+        assert self._saved_step >= 0
+        checkpoint = self.checkpoints.at(self._saved_step)
+        problem = self.checkpoints.problem(checkpoint)
+        if problem:
+            raise InputError(str(checkpoint.path), f"cannot roll back: {problem}")
+        restore_network(self.run, checkpoint, checkpoint.state())
+        return checkpoint.step
+
+    def _tell(self, hook: str) -> None:
+        for intervention in self.run.interventions:
+            getattr(intervention, hook)(self.run)
+
+    def _write_line(self, seconds: float) -> None:
+        run = self.run
+        speed = (run.tokens - self._tokens_at_start) / max(seconds, 1e-9)
+        times = {"seconds": round(run.seconds, 3), "tokens_per_second": round(speed, 1)}
+        record = {"step": run.step, "tokens": run.tokens, **run.metrics, "time": times}
+        self.log.write(record)
+        if distributed.rank() == 0:
+            left = run.goal[0] - run.done
+            pace = run.done / run.seconds if run.seconds else 0.0
+            total = f"/{run.goal[0]}" if run.goal[1] == "steps" else f" ({100 * run.done / run.goal[0]:.0f}%)"
+            self._progress.show(describe(record, total, left / pace if pace else None), force=run.finished)

@@ -1,0 +1,121 @@
+"""metrics.jsonl, one line a step; and what a person sees of it.
+
+Everything measured by a clock stands under "time", so that the rest of the log is the same, byte for byte, for a
+run that was killed and resumed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from seedbed.core.files import storage_errors
+
+METRICS = "metrics.jsonl"
+
+
+class MetricsLog:
+    """An append-only log of JSON lines; `path=None` (in all processes but the first) writes nothing."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._file: Any = None
+
+    def open(self, offset: int, say: Callable[[str], None]) -> None:
+        """Go on after `offset` bytes: what was logged after the checkpoint is cut off, for it comes again."""
+        if self.path is None:
+            return
+        with storage_errors(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            size = self.path.stat().st_size if self.path.exists() else 0
+            if size < offset:
+                say(f"{self.path.name} has lost lines: it has {size} bytes, and had {offset} at the checkpoint")
+            self._file = open(self.path, "ab")
+            self._file.truncate(min(size, offset))
+            self._file.seek(0, os.SEEK_END)
+
+    def write(self, record: dict[str, Any]) -> None:
+        """One line, handed to the system at once. Numbers that JSON does not know become null."""
+        if self._file is not None:
+            line = json.dumps(_finite(record), allow_nan=False) + "\n"
+            with storage_errors(self.path or ""):
+                self._file.write(line.encode())
+                self._file.flush()
+
+    def offset(self) -> int:
+        """The length so far, made durable."""
+        if self._file is None:
+            return 0
+        with storage_errors(self.path or ""):
+            os.fsync(self._file.fileno())
+            return int(self._file.tell())
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+class Progress:
+    """The line with step, loss, tokens/s and time left: rewritten in place on a terminal, else said now and then."""
+
+    def __init__(self, say: Callable[[str], None], stream: TextIO | None = None, *, every: float = 30.0) -> None:
+        self.say, self.stream = say, stream or sys.stderr
+        self.on_terminal = self.stream.isatty() and not os.environ.get("CI")
+        self.every = 0.2 if self.on_terminal else every
+        self._last = -math.inf
+        self._width = 0
+
+    def show(self, line: str, *, force: bool = False) -> None:
+        """Show a line if the last one is old enough."""
+        now = time.monotonic()
+        if now - self._last < self.every and not force:
+            return
+        self._last = now
+        if self.on_terminal:
+            self.stream.write("\r" + line.ljust(self._width))
+            self.stream.flush()
+            self._width = len(line)
+        else:
+            self.say(line)
+
+    def end(self) -> None:
+        """Leave the line."""
+        if self.on_terminal and self._width:
+            self.stream.write("\n")
+            self.stream.flush()
+            self._width = 0
+
+
+def describe(record: dict[str, Any], total: str, seconds_left: float | None) -> str:
+    """A record as a person reads it."""
+    loss = record.get("loss")
+    parts = [f"step {record['step']}{total}", f"loss {loss:.4f}" if loss is not None else "no targets"]
+    if record.get("accuracy") is not None:
+        parts.append(f"accuracy {record['accuracy']:.3f}")
+    parts.append(f"{record['time']['tokens_per_second']:,.0f} tokens/s")
+    if seconds_left is not None:
+        parts.append(f"{duration(seconds_left)} left")
+    return " · ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"

@@ -1,0 +1,58 @@
+"""The network of a run: built or continued, checked against objective, tokenizer and length, frozen in part."""
+
+from __future__ import annotations
+
+import fnmatch
+from typing import TYPE_CHECKING, Any
+
+from seedbed.core.counters import key
+from seedbed.core.errors import InputError
+from seedbed.models.artifact import Model
+
+if TYPE_CHECKING:
+    from seedbed.objectives.base import Objective
+    from seedbed.vocabulary.artifact import Vocabulary
+
+
+def open_network(
+    model: Any, vocabulary: Vocabulary, objective: Objective, *, length: int, trainable: list[str], seed: int
+) -> Any:
+    """A network for a run, on the CPU. Raises InputError for what does not fit."""
+    if isinstance(model, Model):
+        network: Any = model.network()
+    else:
+        network = model.network(vocabulary.size, key(seed, "network") >> 1, pad=vocabulary.pad)
+    if objective.attention != network.attention:
+        raise InputError(
+            "objective",
+            f"trains networks with {objective.attention} attention, and the model's is {network.attention}",
+            fix="objective mlm for an encoder, clm for a decoder",
+        )
+    if network.vocabulary_size < vocabulary.size:
+        raise InputError(
+            "tokenizer",
+            f"has {vocabulary.size} tokens, and the model only {network.vocabulary_size}",
+            fix="continue a model with the tokenizer it was trained with",
+        )
+    if length > network.max_length:
+        raise InputError(
+            "length", "is above the model's max_length", value=length, allowed=f"up to {network.max_length}"
+        )
+    freeze(network, trainable)
+    return network
+
+
+def freeze(network: Any, trainable: list[str]) -> None:
+    """Let only parameters train whose name matches a pattern. A pattern that matches nothing is an error."""
+    names = [name for name, _ in network.named_parameters()]
+    for pattern in trainable:
+        if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
+            raise InputError("trainable", "matches no parameter", value=pattern, allowed=_some(names))
+    if not trainable:
+        raise InputError("trainable", "leaves nothing to train", fix='trainable: ["*"]')
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(any(fnmatch.fnmatchcase(name, pattern) for pattern in trainable))
+
+
+def _some(names: list[str], limit: int = 8) -> str:
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

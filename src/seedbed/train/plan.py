@@ -1,0 +1,109 @@
+"""What a plan knows of `pretrain` before it runs: the tokens it needs, and what it would cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from seedbed.core.artifact import Reference
+from seedbed.core.errors import InputError
+from seedbed.core.step import Call, Estimate
+
+_VOCABULARY = 16384  # assumed where the tokenizer is not made yet and its step does not say
+_speeds: dict[str, float] = {}
+
+
+def prepare_data(parameters: dict[str, Any], kind_of: Callable[[Any], str]) -> dict[str, Any]:
+    """Every corpus among the data becomes its tokens, made by the run's tokenizer (or the continued model's own)."""
+    data = {}
+    for reference, weight in parameters["data"].items():
+        is_corpus = kind_of(reference) == "corpus"
+        tokens = (
+            Call("tokenize", {"corpus": reference, "tokenizer": _tokenizer(parameters)}) if is_corpus else reference
+        )
+        data[tokens] = weight
+    return {**parameters, "data": data}
+
+
+def _tokenizer(parameters: dict[str, Any]) -> Any:
+    if parameters["tokenizer"] is not None:
+        return parameters["tokenizer"]
+    model = parameters["model"]
+    if not getattr(model, "is_reference", False):
+        raise InputError("tokenizer", "is required for a new model", fix="tokenizer: NAME OF ITS STEP")
+    return Reference("tokenizer", model.target)
+
+
+def estimate_pretraining(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, Any]]) -> Estimate:
+    """Tokens from the budget, parameters and FLOPs from the backbone, seconds from a few real steps. What continues
+    a model is estimated from what that model's training was (or is expected to be)."""
+    model, length = parameters["model"], parameters["length"]
+    tokens = _budget_tokens(parameters, counts_of)
+    notes = [] if tokens is not None else ["the budget counts epochs of data that are not made yet"]
+    if getattr(model, "is_reference", False):
+        known = counts_of(model)
+        count, speed = known.get("parameters"), known.get("tokens_per_second")
+        flops_per_token = 6 * count if count else None  # Kaplan et al., 2020: forward and backward
+        notes.append("continues a model")
+    else:
+        size, note = _vocabulary_size(parameters["tokenizer"], counts_of)
+        backbone = model.build()
+        count = backbone.num_parameters(size)
+        flops_per_token = backbone.flops_per_token(size, length, _share_of_targets(parameters["objective"]))
+        speed = 1 / _seconds_per_token(parameters, size)
+        notes += note
+    return Estimate(
+        seconds=tokens / speed if tokens is not None and speed else None,
+        tokens=tokens,
+        parameters=count,
+        flops=tokens * flops_per_token if tokens is not None and flops_per_token else None,
+        notes="; ".join(notes),
+        counts={"parameters": count, "tokens_per_second": speed},
+    )
+
+
+def _budget_tokens(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, Any]]) -> float | None:
+    budget, length = parameters["budget"], parameters["length"]
+    if budget.unit == "steps":
+        return float(budget.amount * (parameters["batch_tokens"] // length * length))
+    if budget.unit == "epochs":
+        known = [_train_tokens(counts_of(reference)) for reference in parameters["data"]]
+        return budget.amount * sum(count for count in known if count) if all(known) else None
+    return float(budget.amount)
+
+
+def _train_tokens(counts: dict[str, Any]) -> float | None:
+    """Tokens of the training split; of all splits where nothing more is known yet."""
+    found = counts.get("splits", {}).get("train", {}).get("tokens", counts.get("tokens"))
+    return None if found is None else float(found)
+
+
+def _vocabulary_size(tokenizer: Any, counts_of: Callable[[Any], dict[str, Any]]) -> tuple[int, list[str]]:
+    counts = counts_of(tokenizer) if tokenizer is not None else {}
+    if "size" in counts:
+        return int(counts["size"]), []
+    return _VOCABULARY, [f"assuming a vocabulary of {_VOCABULARY:,}"]
+
+
+def _share_of_targets(objective: Any) -> float:
+    """The share of positions that get logits; the rate where an objective has one, else all."""
+    rate = objective.parameters.get("rate", 1.0)
+    if hasattr(rate, "build"):
+        schedule = rate.build()
+        return sum(schedule((i + 0.5) / 16) for i in range(16)) / 16
+    return float(rate) if isinstance(rate, int | float) else 1.0
+
+
+def _seconds_per_token(parameters: dict[str, Any], size: int) -> float:
+    """By a probe of about two seconds, remembered for the process."""
+    settings = {name: parameters[name] for name in ("precision", "device", "length", "micro_tokens")}
+    described = [parameters["model"].canonical(), parameters["objective"].canonical(), settings, size]
+    known = json.dumps(described, sort_keys=True)
+    if known not in _speeds:
+        from seedbed.train.probe import seconds_per_token
+
+        _speeds[known] = seconds_per_token(
+            parameters["model"].build(), parameters["objective"].build(), size, **settings
+        )
+    return _speeds[known]

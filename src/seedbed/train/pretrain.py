@@ -1,0 +1,99 @@
+"""The step `pretrain`: a model from tokens, an objective and a budget.
+
+The working folder holds `checkpoints/` and `metrics.jsonl`; run again after a kill, the step goes on from the
+newest whole checkpoint and ends with the same bytes. The finished artifact keeps the log and the last checkpoint,
+from which a run can be branched. SIGTERM and Ctrl-C save first; the process then ends with code 143 or 130.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from seedbed.core.errors import InputError
+from seedbed.core.step import StepContext, step
+from seedbed.corpus.artifact import Corpus
+from seedbed.data import samplers
+from seedbed.data.artifact import Tokens
+from seedbed.models import backbones
+from seedbed.models.artifact import Model
+from seedbed.objectives import Objective, objectives
+from seedbed.optim import Optimizer, Schedule, optimizers, schedules
+from seedbed.train import Intervention
+from seedbed.train import interventions as registered_interventions
+from seedbed.train.budget import Budget, Every
+from seedbed.train.plan import estimate_pretraining, prepare_data
+from seedbed.vocabulary.artifact import Tokenizer
+
+
+@step("pretrain", gives=Model, resumable=True, distributed=True)
+def pretrain(
+    context: StepContext,
+    *,
+    model: Model | Annotated[Any, backbones],
+    data: dict[Tokens | Corpus, float],
+    tokenizer: Tokenizer | None = None,
+    objective: Annotated[Objective, objectives] = "mlm",  # type: ignore[assignment]
+    optimizer: Annotated[Optimizer, optimizers] = "adamw",  # type: ignore[assignment]
+    schedule: Annotated[Schedule, schedules] = "wsd",  # type: ignore[assignment]
+    budget: Budget = Budget(10_000_000, "tokens"),
+    length: int = 128,
+    batch_tokens: int = 16384,
+    micro_tokens: int = 8192,
+    sampler: Annotated[Any, samplers] = "packed",
+    clip: float = 1.0,
+    precision: Literal["auto", "bf16", "fp32"] = "auto",
+    save_every: Every = Every(5, "minutes"),
+    validate_every: Every = Every(500, "steps"),
+    trainable: list[str] = ["*"],  # noqa: B006
+    interventions: list[Annotated[Intervention, registered_interventions]] = [],  # noqa: B006
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    seed: int = 0,
+) -> None:
+    """Pretrain a model, from nothing or from where another one ended.
+
+    model: a backbone's settings, or a model to continue. data: sources and the weights they are mixed by (shares of
+    tokens); a corpus is tokenized first. tokenizer: by default the continued model's own. budget: tokens (padding
+    does not count), steps, or epochs. length: tokens a row. batch_tokens: of a step, in all processes together;
+    micro_tokens: of one forward pass, which bounds memory and changes nothing else but the last bits. clip: limit of
+    the gradient's norm, 0 for none. validate_every: loss on the split `validation`, where the data have one.
+    trainable: patterns of parameters' names (`*` and `?`); the others keep their values.
+    """
+    from seedbed.train import distributed
+    from seedbed.train.allocator import keep_memory
+    from seedbed.train.session import Session
+
+    check_sizes(length=length, batch_tokens=batch_tokens, micro_tokens=micro_tokens, clip=clip)
+    distributed.setup()
+    distributed.barrier()  # the first process has made the folder
+    keep_memory()
+    session = Session(
+        context,
+        model=model,
+        tokenizer=tokenizer,
+        data=data,  # type: ignore[arg-type]  # `prepare_data` has turned every corpus into tokens
+        objective=objective,
+        length=length,
+        seed=seed,
+        device=device,
+    )
+    session.open_network(trainable)
+    session.settle(precision, micro_tokens)
+    session.make_run(optimizer, schedule, budget, batch_tokens, sampler)
+    session.intervene(interventions, validate_every)
+    session.train(save_every, micro_tokens, clip)
+    session.finish()
+
+
+def check_sizes(*, length: int, batch_tokens: int, micro_tokens: int, clip: float) -> None:
+    """Raises InputError for sizes that no run can have."""
+    if length < 2:
+        raise InputError("length", "must be at least 2", value=length)
+    for name, value in (("batch_tokens", batch_tokens), ("micro_tokens", micro_tokens)):
+        if value < length:
+            raise InputError(name, f"must hold at least one row of {length} tokens", value=value)
+    if not 0 <= clip < float("inf"):
+        raise InputError("clip", "must not be negative", value=clip)
+
+
+pretrain.prepare(prepare_data)
+pretrain.estimate(estimate_pretraining)

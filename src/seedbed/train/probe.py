@@ -1,0 +1,79 @@
+"""How long training will take: a few real steps of the real shape, within two seconds.
+
+Shapes: B rows, L tokens a row, N pieces, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seedbed.core.counters import integers, key
+from seedbed.data.batch import Batch
+
+if TYPE_CHECKING:
+    from seedbed.train.numerics import Device
+    from seedbed.train.precision import Wanted
+
+_SECONDS = 1.2
+_TOKENS = 4096  # of one pass: enough to be as fast as larger ones, little enough for a large model to answer
+
+
+def seconds_per_token(
+    backbone: Any,
+    objective: Any,
+    size: int,
+    *,
+    precision: Wanted,
+    device: Device,
+    length: int,
+    micro_tokens: int,
+) -> float:
+    """Time corruption, forward and backward on random tokens; the median of the passes that fit in the time.
+
+    The update is left out: it is a percent or two of a step, for a step has several such passes.
+    """
+    import torch
+
+    from seedbed.train.allocator import keep_memory
+    from seedbed.train.numerics import find_device, settle
+    from seedbed.train.precision import Precision
+
+    keep_memory()
+    place = find_device(device)
+    network = backbone.network(size, 0).to(place)
+    numerics = settle(network, place, precision, length=length, rows=max(1, micro_tokens // length), saved=None)
+    arithmetic = Precision.from_dict(numerics.precision)
+    objective.bind(_stand_in_vocabulary(size))
+    batch = _random_batch(max(1, min(_TOKENS, micro_tokens) // length), length, size)
+    times: list[float] = []
+    started = time.monotonic()
+    with arithmetic.applied():
+        while len(times) < 2 or (time.monotonic() - started < _SECONDS and len(times) < 50):
+            clock = time.perf_counter()
+            examples = objective.corrupt(batch, seed=0, progress=0.5).to(place)
+            with arithmetic.autocast(place):
+                loss = objective.loss(network, examples)
+            loss.sum.backward()
+            if place.type == "cuda":
+                torch.cuda.synchronize()
+            times.append(time.perf_counter() - clock)
+    return float(np.median(times[1:])) / batch.num_tokens  # the first one warms up
+
+
+def _random_batch(rows: int, length: int, size: int) -> Batch:
+    tokens_BL = integers(key(0, "probe"), size, np.arange(rows)[:, None], np.arange(length)[None, :])
+    positions_BL = np.tile(np.arange(length), (rows, 1))
+    pieces_N5 = np.array([[row, 0, length, 0, 0] for row in range(rows)])
+    return Batch(tokens_BL, np.zeros_like(tokens_BL), positions_BL, np.arange(rows), pieces_N5, ("probe",))
+
+
+def _stand_in_vocabulary(size: int) -> Any:
+    """A vocabulary without words: ids 0 to 4 are special, as after training a tokenizer here."""
+    from seedbed.vocabulary.artifact import Vocabulary
+
+    special_V = np.arange(size) < min(5, size - 1)
+    starts_V = np.ones(size, dtype=bool)
+    return Vocabulary(size, 0, 1, 2, 3, 4, 2, 3, [str(index) for index in range(size)], special_V, starts_V)

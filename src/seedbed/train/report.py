@@ -1,0 +1,85 @@
+"""What a finished run leaves beside its weights: counts for the manifest, and the model card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seedbed.train.metrics import METRICS
+
+if TYPE_CHECKING:
+    from seedbed.train.numerics import Numerics
+    from seedbed.train.run import Run
+    from seedbed.train.sources import Sources
+
+_LAST = 50  # steps that the final loss is a mean of
+
+
+def counts(run: Run, sources: Sources, numerics: Numerics, folder: Path) -> dict[str, Any]:
+    """Everything countable about the run."""
+    parameters = [parameter for _, parameter in run.network.named_parameters()]
+    return {
+        "steps": run.step,
+        "tokens": run.tokens,
+        "padding": run.positions - run.tokens,
+        "targets": run.targets,
+        "data": sources.labelled(run.stream.counts),
+        "epochs": round(run.tokens / sources.num_tokens, 4),
+        "parameters": sum(parameter.numel() for parameter in parameters),
+        "trainable_parameters": sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
+        "flops": _flops(run),
+        "seconds": round(run.seconds, 2),
+        "tokens_per_second": round(run.tokens / run.seconds, 1) if run.seconds else None,
+        "numerics": numerics.as_dict(),
+        "skipped_steps": 0,
+        "rollbacks": 0,
+        **run.counts,
+        **_final(folder / METRICS),
+    }
+
+
+def _flops(run: Run) -> float | None:
+    """Of forward and backward, for all positions, logits at targets only."""
+    architecture = getattr(run.network, "architecture", None)
+    if architecture is None or not run.step:
+        return None
+    length = round(run.positions / (run.step * run.batch_rows))
+    return float(architecture.flops_per_token(length, run.targets / run.positions) * run.positions)
+
+
+def _final(log: Path) -> dict[str, Any]:
+    """The mean loss of the last steps, and the last validation."""
+    lines = log.read_text(encoding="utf8").splitlines() if log.is_file() else []
+    records = [json.loads(line) for line in lines]
+    losses = [record["loss"] for record in records[-_LAST:] if record.get("loss") is not None]
+    found: dict[str, Any] = {"loss": round(sum(losses) / len(losses), 6) if losses else None}
+    for record in reversed(records):
+        validation = {name: value for name, value in record.items() if name.startswith("validation_")}
+        if validation:
+            return {**found, **validation}
+    return found
+
+
+def card(name: str, parameters: dict[str, Any], counts: dict[str, Any]) -> dict[str, Any]:
+    """What the model card says of the training."""
+
+    def called(value: Any) -> str:
+        if isinstance(value, dict) and len(value) == 1:
+            ((kind, settings),) = value.items()
+            return f"{kind} ({', '.join(f'{k}={v}' for k, v in settings.items())})" if settings else str(kind)
+        return str(value)
+
+    details = {
+        "objective": called(parameters.get("objective")),
+        "optimizer": called(parameters.get("optimizer")),
+        "schedule": called(parameters.get("schedule")),
+        "tokens seen": f"{counts['tokens']:,} ({counts['epochs']:g} epochs), {counts['steps']:,} steps",
+        "tokens a row": parameters.get("length"),
+        "arithmetic": counts["numerics"]["precision"]["name"],
+        "skipped updates": counts["skipped_steps"],
+    }
+    results = [{"task": "training", "metric": "loss (nats a target)", "value": counts["loss"]}]
+    if "validation_loss" in counts:
+        results.append({"task": "validation", "metric": "loss (nats a target)", "value": counts["validation_loss"]})
+    return {"name": name, "description": "Pretrained with Seedbed.", "details": details, "results": results}

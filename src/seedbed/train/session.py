@@ -1,0 +1,151 @@
+"""One run of `pretrain`, put together: data, network, numerics, loop, and what the artifact holds in the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from seedbed.core.errors import InputError
+from seedbed.core.step import StepContext
+from seedbed.train import Intervention, distributed, report
+from seedbed.train.budget import Budget, Every
+from seedbed.train.checkpoint import Checkpoint, Checkpoints
+from seedbed.train.hooks.non_finite import NonFinite
+from seedbed.train.hooks.validate import Validate
+from seedbed.train.loop import Loop
+from seedbed.train.metrics import METRICS, MetricsLog, duration
+from seedbed.train.network import open_network
+from seedbed.train.numerics import Device, Numerics, differences, find_device, settle
+from seedbed.train.precision import Precision, Wanted
+from seedbed.train.run import Run
+from seedbed.train.sources import Sources
+
+if TYPE_CHECKING:
+    from seedbed.data.artifact import Tokens
+    from seedbed.objectives.base import Objective
+    from seedbed.optim.base import Optimizer, Schedule
+    from seedbed.vocabulary.artifact import Tokenizer
+
+
+class Session:
+    """What `pretrain` does, in its order; every process does all of it, and only the first one writes and speaks."""
+
+    network: Any
+    numerics: Numerics
+    run: Run
+
+    def __init__(
+        self,
+        context: StepContext,
+        *,
+        model: Any,
+        tokenizer: Tokenizer | None,
+        data: dict[Tokens, float],
+        objective: Objective,
+        length: int,
+        seed: int,
+        device: Device,
+    ) -> None:
+        from seedbed.models.artifact import Model
+
+        self.context, self.model, self.objective, self.length, self.seed = context, model, objective, length, seed
+        self.say = context.say if distributed.rank() == 0 else lambda line: None
+        if tokenizer is None and not isinstance(model, Model):
+            raise InputError("tokenizer", "is required for a new model", fix="tokenizer: NAME OF ITS STEP")
+        self.tokenizer = tokenizer if tokenizer is not None else model.tokenizer()
+        self.vocabulary = self.tokenizer.vocabulary()
+        self.pad = self.vocabulary.pad or 0
+        self.sources = Sources.open(data, self.tokenizer)
+        self.device = find_device(device)
+        self.checkpoints = Checkpoints(context.folder / "checkpoints", run=context.fingerprint, keep=2, say=self.say)
+        self.checkpoint = self._newest()
+
+    def _newest(self) -> Checkpoint | None:
+        """The checkpoint to go on from: the first process looks, so that all take the same one."""
+        found = self.checkpoints.newest() if distributed.rank() == 0 else None
+        step = distributed.from_first(found.step if found else None)
+        return None if step is None else self.checkpoints.at(step)
+
+    def open_network(self, trainable: list[str]) -> None:
+        """The network, on its device."""
+        self.objective.bind(self.vocabulary)
+        network = open_network(
+            self.model, self.vocabulary, self.objective, length=self.length, trainable=trainable, seed=self.seed
+        )
+        self.network = network.to(self.device)
+
+    def settle(self, precision: Wanted, micro_tokens: int) -> None:
+        """Arithmetic, kernel and threads: chosen now, or as the run began."""
+        saved = self.checkpoint.state()["numerics"] if self.checkpoint else None
+        if saved is not None:
+            differences(saved, self.device, self.say)
+        rows = max(1, micro_tokens // self.length)
+        self.numerics = settle(self.network, self.device, precision, length=self.length, rows=rows, saved=saved)
+        self.say(str(self.numerics))
+
+    def make_run(
+        self, optimizer: Optimizer, schedule: Schedule, budget: Budget, batch_tokens: int, sampler: Any
+    ) -> None:
+        """The run's state at its beginning."""
+        sources, length, pad = self.sources, self.length, self.pad
+        batch_rows = batch_tokens // length
+        self.run = Run(
+            network=self.network,
+            objective=self.objective,
+            optimizer=optimizer.build(self.network),
+            schedule=schedule,
+            stream=sampler.stream(sources.files, sources.weights, length, pad, self.seed),
+            seed=self.seed,
+            batch_rows=batch_rows,
+            nominal_tokens=batch_rows * length,
+            goal=budget.goal(sources.num_tokens),
+            device=self.device,
+            say=self.say,
+            describe=sources.describe,
+            held_out=lambda rows: sources.held_out(rows, length, pad),
+        )
+
+    def intervene(self, interventions: list[Intervention], validate_every: Every) -> None:
+        """Those of the recipe, and what every run has unless the recipe says it otherwise."""
+        chosen = list(interventions)
+        validates = any(isinstance(item, Validate) for item in chosen)
+        if validate_every.amount and self.sources.held_out_files and not validates:
+            chosen.append(Validate(validate_every))
+        if not any(isinstance(item, NonFinite) for item in chosen):
+            chosen.append(NonFinite())
+        self.run.interventions = chosen
+
+    def train(self, save_every: Every, micro_tokens: int, clip: float) -> None:
+        """The loop."""
+        first = distributed.rank() == 0
+        loop = Loop(
+            self.run,
+            Precision.from_dict(self.numerics.precision),
+            MetricsLog(self.context.folder / METRICS if first else None),
+            self.checkpoints,
+            save_every,
+            micro_tokens,
+            clip,
+            facts={"numerics": self.numerics.as_dict()},
+        )
+        loop.train(self.checkpoint)
+
+    def finish(self) -> None:
+        """The model's folder and the counts. Of the checkpoints the last one stays, for runs that branch off."""
+        from seedbed.models.save import save_model
+
+        if distributed.rank() != 0:
+            return
+        context = self.context
+        counts = report.counts(self.run, self.sources, self.numerics, context.folder)
+        context.counts.update(counts)
+        card = report.card(context.name, context.parameters, counts)
+        save_model(self.network, self.tokenizer.path, context.folder, card)
+        self.checkpoints.prune(1)
+        self.checkpoints.remove_damaged()
+        loss = "no loss" if counts["loss"] is None else f"loss {counts['loss']:.4f}"
+        held_out = counts.get("validation_loss")
+        self.say(
+            f"{loss}"
+            + (f", on held-out data {held_out:.4f}" if held_out is not None else "")
+            + f", after {counts['tokens']:,} tokens in {duration(counts['seconds'])}"
+        )

@@ -1,0 +1,114 @@
+"""The unigram language model, trained by sentencepiece."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from seedbed.core.errors import InputError
+from seedbed.vocabulary import algorithms
+
+SPACE = "\u2581"
+_CHUNK = 1 << 14  # characters; sentencepiece leaves out longer lines without a word
+# Results depend on this number (each thread sums its share of the expectations), so it is not the machine's.
+_THREADS = 16
+# Special tokens and bytes ("<0x0A>") stand in the list that text is matched with, and the same characters in a text
+# must not become them: with this score they are never the best path, as their characters have pieces of their own.
+_NEVER = -1000.0
+_BYTE_NAMES = "<0x>123456789ABCDEF"
+_KEPT = ("\n", "\t")
+
+
+@algorithms.register("unigram")
+def unigram(
+    texts: Sequence[str],
+    size: int,
+    specials: Sequence[str],
+    *,
+    character_coverage: float = 0.9995,
+    split_digits: bool = False,
+    max_piece_length: int = 16,
+) -> Any:
+    """Unigram tokenization (Kudo, 2018) by sentencepiece's trainer, converted to the `tokenizers` library, which
+    then cuts text into the same pieces as sentencepiece would.
+
+    Nothing is normalized, runs of spaces may be pieces, newline and tab are tokens, and a character that the
+    vocabulary lacks becomes its bytes; so every text comes back exactly, but for U+2581, which sentencepiece uses
+    as its mark for a space. `character_coverage` is the share of characters that get a piece.
+    """
+    model = _train(
+        texts,
+        vocab_size=size - len(set(specials) | {_unknown(specials)}) + 1,
+        required_chars="".join(sorted(set("".join([*specials, _unknown(specials), _BYTE_NAMES])))),
+        character_coverage=character_coverage,
+        split_digits=split_digits,
+        max_sentencepiece_length=max_piece_length,
+    )
+    return convert(model, specials)
+
+
+def convert(model: bytes, specials: Sequence[str]) -> Any:
+    """A sentencepiece unigram model (trained as above) as a `tokenizers.Tokenizer`, special tokens first."""
+    from sentencepiece import SentencePieceProcessor
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+    processor = SentencePieceProcessor(model_proto=model)
+    unknown = _unknown(specials)
+    first = list(dict.fromkeys([*specials, unknown]))
+    pieces = [(token, _NEVER) for token in first]
+    for index in range(processor.vocab_size()):
+        if not processor.is_unknown(index):
+            score = _NEVER if processor.is_byte(index) else float(processor.get_score(index))
+            pieces.append((processor.id_to_piece(index), score))
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=first.index(unknown), byte_fallback=True))
+    # Always one space in front, even before a space: the decoder takes exactly one away.
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend(SPACE), normalizers.Replace(" ", SPACE)])
+    # No piece has a space after another character, so cutting there changes nothing and keeps the lattice short.
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(f"{SPACE}*[^{SPACE}]*"), behavior="isolated")
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    return tokenizer
+
+
+def _train(texts: Sequence[str], **options: Any) -> bytes:
+    from sentencepiece import SentencePieceTrainer
+
+    written = io.BytesIO()
+    try:
+        SentencePieceTrainer.train(
+            sentence_iterator=_lines(texts),
+            model_writer=written,
+            model_type="unigram",
+            byte_fallback=True,
+            normalization_rule_name="identity",
+            remove_extra_whitespaces=False,
+            allow_whitespace_only_pieces=True,
+            user_defined_symbols=list(_KEPT),
+            unk_id=0,
+            bos_id=-1,
+            eos_id=-1,
+            pad_id=-1,
+            hard_vocab_limit=False,  # too little text gives fewer pieces, which the step reports
+            max_sentence_length=4 * _CHUNK + 4,
+            num_threads=_THREADS,
+            minloglevel=2,
+            **options,
+        )
+    except (RuntimeError, OSError) as error:
+        reason = str(error).rsplit("] ", 1)[-1]
+        raise InputError("algorithm.unigram", f"sentencepiece: {reason}", fix="a larger size, or more text") from None
+    return written.getvalue()
+
+
+def _lines(texts: Sequence[str]) -> Iterator[str]:
+    """The texts' lines, none too long for sentencepiece."""
+    for text in texts:
+        for line in text.splitlines():
+            for start in range(0, len(line), _CHUNK):
+                yield line[start : start + _CHUNK]
+
+
+def _unknown(specials: Sequence[str]) -> str:
+    return next((token for token in specials if "unk" in token.lower()), "<unk>")

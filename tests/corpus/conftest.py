@@ -1,0 +1,95 @@
+"""Helpers for this room: frames from plain documents, curation applied, corpora built without a recipe."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seedbed.core.schema import build_value, resolve
+from seedbed.core.step import StepContext
+from seedbed.corpus import curation, readers
+from seedbed.corpus.artifact import Corpus
+from seedbed.corpus.build import build_corpus
+from seedbed.corpus.documents import COLUMNS, Unreadable
+
+Documents = dict[str, str]  # id -> text
+
+
+def frame_of(documents: Documents | list[dict[str, str]], partitions: int = 1) -> Any:
+    """A Daft frame as curation gets it."""
+    import pyarrow as pa
+
+    from seedbed.corpus.engine import daft
+
+    rows = [{"id": id, "text": text} for id, text in documents.items()] if isinstance(documents, dict) else documents
+    schema = pa.schema([(name, pa.string()) for name in COLUMNS])
+    defaults = dict.fromkeys(COLUMNS, "") | {"metadata": "{}"}
+    table = pa.Table.from_pylist([defaults | row for row in rows], schema=schema)
+    size = -(-len(rows) // partitions) or 1
+    parts = [daft.from_arrow(table.slice(start, size)) for start in range(0, max(len(rows), 1), size)]
+    return functools.reduce(lambda a, b: a.concat(b), parts)
+
+
+def tagged(method: Any, documents: Documents | list[dict[str, str]], partitions: int = 1) -> dict[str, dict[str, Any]]:
+    """The rows that a curation step returns, by id."""
+    from seedbed.corpus.engine import daft
+
+    with daft.execution_config_ctx(default_morsel_size=128 * 1024 if partitions == 1 else 5):
+        rows = method(frame_of(documents, partitions)).to_pylist()
+    assert len({row["id"] for row in rows}) == len(rows)
+    return {row["id"]: row for row in rows}
+
+
+def dropped(method: Any, documents: Documents | list[dict[str, str]], partitions: int = 1) -> dict[str, str]:
+    """id -> reason of what a curation step drops."""
+    return {id: row["reason"] for id, row in tagged(method, documents, partitions).items() if row.get("reason")}
+
+
+def built(registry: Any, name: str, **parameters: Any) -> Any:
+    """A component as a plan would make it, corpora opened."""
+    component = registry.parse({name: parameters})
+    return component.build(build_artifact=lambda reference: Corpus(reference.target))
+
+
+def read(name: str, **parameters: Any) -> tuple[list[Any], list[Unreadable]]:
+    """What a reader gives: documents, and what is unreadable."""
+    items = list(built(readers, name, **parameters))
+    broken = [item for item in items if isinstance(item, Unreadable)]
+    return [item for item in items if not isinstance(item, Unreadable)], broken
+
+
+def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf8")
+    return path
+
+
+@pytest.fixture
+def make_corpus(tmp_path: Path) -> Callable[..., tuple[Corpus, dict[str, Any]]]:
+    """Runs `build_corpus` as a recipe would; returns the corpus, without a manifest, and the counts."""
+
+    def make(name: str = "corpus", **given: Any) -> tuple[Corpus, dict[str, Any]]:
+        folder = tmp_path / "made" / name
+        folder.mkdir(parents=True)
+        context = StepContext(folder=folder, name=name, parameters={})
+        parameters = resolve(build_corpus.function, given)
+        build_corpus.function(context, **build_value(parameters, lambda reference: Corpus(reference.target)))
+        return Corpus(folder), context.counts
+
+    return make
+
+
+@pytest.fixture
+def helpers() -> Any:
+    """The functions above, for test modules, which cannot import from here."""
+    from types import SimpleNamespace
+
+    return SimpleNamespace(
+        frame_of=frame_of, tagged=tagged, dropped=dropped, built=built, read=read, write_jsonl=write_jsonl,
+        readers=readers, curation=curation,
+    )  # fmt: skip

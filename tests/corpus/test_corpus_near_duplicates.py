@@ -1,0 +1,119 @@
+"""Near duplicates against the definition: exact Jaccard similarities of all pairs, and their components."""
+
+from __future__ import annotations
+
+import random
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pytest
+
+from seedbed.core.errors import InputError
+from seedbed.corpus.curating.near_duplicates import NearDuplicates
+from seedbed.corpus.linking import cut
+from seedbed.corpus.ngrams import WordHashes, ngram_hashes
+
+
+def shingle_set(text: str, n: int) -> set[tuple[str, ...]]:
+    words = text.split()
+    return {tuple(words[i : i + n]) for i in range(max(len(words) - n + 1, 1))}
+
+
+def by_definition(texts: dict[str, str], threshold: float, n: int) -> dict[str, tuple[str, float]]:
+    """Dropped id -> kept id and similarity, from all pairs."""
+    sets = {id: shingle_set(text, n) for id, text in texts.items() if text.split()}
+
+    def similarity(a: str, b: str) -> float:
+        return len(sets[a] & sets[b]) / len(sets[a] | sets[b])
+
+    component = {id: {id} for id in sets}
+    for a, b in combinations(sets, 2):
+        if similarity(a, b) >= threshold and component[a] is not component[b]:
+            component[a] |= component[b]
+            for id in component[b]:
+                component[id] = component[a]
+    return {id: (min(group), similarity(id, min(group))) for id, group in component.items() if id != min(group)}
+
+
+def generated(seed: int, num_documents: int) -> dict[str, str]:
+    """Documents of 3 to 200 words; half of them altered copies, some in chains."""
+    random_ = random.Random(seed)
+    words = [f"w{number}" for number in range(400)]
+    made: list[list[str]] = []
+    for _ in range(num_documents):
+        if made and random_.random() < 0.5:
+            copy = list(random_.choice(made))
+            for _ in range(random_.choice([0, 1, 1, 2, 4, 8])):
+                copy[random_.randrange(len(copy))] = random_.choice(words)
+            made.append(copy)
+        else:
+            made.append(random_.choices(words, k=random_.choice([3, 20, 60, 200])))
+    ids = [f"d{number:04d}" for number in range(num_documents)]
+    random_.shuffle(ids)
+    return {id: " ".join(row) for id, row in zip(ids, made, strict=True)}
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.8, 1.0])
+@pytest.mark.parametrize("ngram", [1, 3, 5])
+def test_the_same_as_all_pairs(threshold: float, ngram: int, helpers: Any) -> None:
+    texts = generated(7, 250)
+    wanted = by_definition(texts, threshold, ngram)
+    assert len(wanted) > 20
+    found = helpers.dropped(NearDuplicates(threshold, ngram), texts)
+    assert found == {id: f"near duplicate of {kept} (similarity {s:.2f})" for id, (kept, s) in wanted.items()}
+
+
+def test_order_and_partitions_change_nothing(helpers: Any) -> None:
+    texts = generated(8, 120)
+    method = NearDuplicates(0.7)
+    first = helpers.dropped(method, texts)
+    shuffled = list(texts.items())
+    random.Random(1).shuffle(shuffled)
+    assert first and helpers.dropped(method, dict(shuffled), partitions=4) == first
+
+
+def test_case_and_punctuation_do_not_count_but_words_do(helpers: Any) -> None:
+    text = "the cat sat on the mat and looked at the door for a long time"
+    texts = {
+        "a": text,
+        "b": text.upper().replace(" ", ", ") + "!",
+        "c": text.replace("door", "dog").replace("mat", "m"),
+    }
+    assert helpers.dropped(NearDuplicates(0.8), texts) == {"b": "near duplicate of a (similarity 1.00)"}
+
+
+def test_texts_without_words_are_left_alone(helpers: Any) -> None:
+    texts = {"a": "", "b": "...", "c": " \n", "d": "one two", "e": "One, two"}
+    assert helpers.dropped(NearDuplicates(), texts) == {"e": "near duplicate of d (similarity 1.00)"}
+
+
+def test_a_large_bucket_costs_no_square(helpers: Any) -> None:
+    # 3,000 nearly equal documents: all pairs would be 4.5 million comparisons.
+    base = [f"w{number}" for number in range(100)]
+    texts = {f"{number:04d}": " ".join([*base, f"n{number}"]) for number in range(3000)}
+    assert len(helpers.dropped(NearDuplicates(), texts)) == 2999
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.8, 0.95, 1.0])
+def test_the_cut_finds_pairs_at_the_threshold(threshold: float) -> None:
+    bands, rows = cut(threshold, 128)
+    assert bands * rows <= 128
+    assert 1 - (1 - threshold**rows) ** bands >= 0.995
+    assert rows == 128 or 1 - (1 - threshold ** (rows + 1)) ** (128 // (rows + 1)) < 0.995
+
+
+def test_n_gram_hashes_tell_n_grams_apart() -> None:
+    texts = ["a b c d", "", "b c", "x a b c"]
+    hashes, offsets = ngram_hashes(texts, 3, WordHashes())
+    assert offsets.tolist() == [0, 2, 2, 2, 4]
+    assert hashes[0] == hashes[3] and len(np.unique(hashes)) == 3
+    assert len(np.unique(ngram_hashes(["a b", "b a", "a a", "b b"], 2, WordHashes())[0])) == 4
+    hashes, offsets = ngram_hashes([], 3, WordHashes())
+    assert len(hashes) == 0 and offsets.tolist() == [0]
+
+
+@pytest.mark.parametrize("bad", [{"threshold": 0.0}, {"threshold": 1.1}, {"ngram": 0}, {"num_hashes": 4}])
+def test_bad_parameters(bad: dict[str, Any]) -> None:
+    with pytest.raises(InputError):
+        NearDuplicates(**bad)

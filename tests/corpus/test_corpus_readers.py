@@ -1,0 +1,291 @@
+"""Readers: the contract that all of them keep, and what each makes of whole and of broken files."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import json
+import lzma
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from seedbed.core.errors import InputError
+from seedbed.corpus import readers
+from seedbed.corpus.decode import lines
+
+TEXTS = ["The first text.", "Ein zweiter, mit Umlaut: größer.", "第三\nwith a line end"]
+PACK = {
+    "": lambda raw: raw,
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zst": zstandard.compress,
+}
+
+
+def example(name: str, folder: Path, texts: list[str]) -> dict[str, Any]:
+    """Input for one reader that holds the given texts; returns the reader's parameters."""
+    folder.mkdir(exist_ok=True)
+    if name == "text":
+        for number, text in enumerate(texts):
+            (folder / f"{number}.txt").write_text(text, encoding="utf8")
+        (folder / "blank.txt").write_text("")
+    elif name == "jsonl":
+        rows = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+        (folder / "a.jsonl").write_text(rows)
+    elif name == "parquet":
+        pq.write_table(pa.table({"text": pa.array(texts, pa.string())}), folder / "a.parquet")
+    elif name == "csv":
+        with open(folder / "a.csv", "w", newline="", encoding="utf8") as file:
+            csv.writer(file).writerows([["text"], *([text] for text in texts)])
+    elif name == "html":
+        (folder / "none.html").write_text("")
+        for number, text in enumerate(texts):
+            (folder / f"{number}.html").write_text(f"<html><body><main><pre>{text}</pre></main></body></html>")
+    elif name == "huggingface":
+        table = pa.table({"text": pa.array(texts, pa.string())})
+        (folder / "data").mkdir()
+        pq.write_table(table, folder / "data" / "train-00000-of-00001.parquet")
+        pq.write_table(pa.table({"text": ["held out"]}), folder / "data" / "test-00000-of-00001.parquet")
+    elif name == "python_source":
+        return {"packages": ["pluggy"], "unit": "module"}
+    else:
+        raise AssertionError(f"write an example for the reader {name}")
+    return {"path": str(folder)}
+
+
+@pytest.mark.parametrize("name", readers.names())
+@pytest.mark.parametrize("texts", [TEXTS, TEXTS[:1], []], ids=["three", "one", "none"])
+def test_every_reader_gives_all_texts_twice_the_same(name: str, texts: list[str], tmp_path: Path, helpers: Any) -> None:
+    parameters = example(name, tmp_path / "input", texts)
+    reader = helpers.built(readers, name, **parameters)
+    first, again = list(reader), list(reader)
+    assert first == again == list(helpers.built(readers, name, **parameters))
+    documents, broken = helpers.read(name, **parameters)
+    assert len({document.id for document in documents}) == len(documents)
+    if name != "python_source":
+        assert [document.text.strip() for document in documents] == texts
+        assert [row.reason for row in broken] == (["the page has no text"] if name == "html" else [])
+    for document in documents:
+        assert document.id and document.source and isinstance(document.metadata, dict)
+        json.dumps(document.metadata)
+
+
+@pytest.mark.parametrize("name", [name for name in readers.names() if name != "python_source"])
+def test_a_missing_path_and_an_empty_folder_are_errors(name: str, tmp_path: Path, helpers: Any) -> None:
+    with pytest.raises(InputError, match=f"{name}.path: no file has this path"):
+        helpers.built(readers, name, path=str(tmp_path / "nowhere"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="the folder holds no files"):
+        helpers.built(readers, name, path=str(tmp_path / "empty"))
+    (tmp_path / "empty" / "picture.png").write_bytes(b"\x89PNG")
+    with pytest.raises(InputError, match="the folder holds no"):
+        helpers.read(name, path=str(tmp_path / "empty"))
+
+
+@pytest.mark.parametrize("name", ["jsonl", "parquet", "csv", "huggingface"])
+def test_a_wrong_text_field_is_an_error_that_names_the_fields(name: str, tmp_path: Path, helpers: Any) -> None:
+    parameters = example(name, tmp_path / "input", TEXTS)
+    with pytest.raises(InputError) as caught:
+        helpers.read(name, **parameters, text="abstract")
+    assert caught.value.key == "text" and caught.value.allowed == "text"
+
+
+@pytest.mark.parametrize("suffix", PACK)
+def test_lines_of_compressed_files(suffix: str, tmp_path: Path) -> None:
+    wanted = [f"line {number} ä" for number in range(20_000)]
+    raw = b"\xef\xbb\xbf" + "\r\n".join(wanted).encode()
+    path = tmp_path / f"a.txt{suffix}"
+    # Two streams, one after the other, are one file.
+    path.write_bytes(PACK[suffix](raw[:1000]) + PACK[suffix](raw[1000:]))
+    assert list(lines(path)) == list(enumerate(wanted, 1))
+
+
+@pytest.mark.parametrize("suffix", [suffix for suffix in PACK if suffix])
+def test_a_truncated_stream_keeps_what_was_before(suffix: str, tmp_path: Path, helpers: Any) -> None:
+    # Texts that do not compress away, so that half of the bytes hold about half of the records.
+    rows = [{"text": " ".join(str(hash((row, word, "x")) % 99991) for word in range(40))} for row in range(20_000)]
+    raw = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    packed = PACK[suffix](raw)
+    path = tmp_path / f"a.jsonl{suffix}"
+    path.write_bytes(packed[: len(packed) // 2])
+    documents, broken = helpers.read("jsonl", path=str(path))
+    assert [document.text for document in documents] == [row["text"] for row in rows[: len(documents)]]
+    assert len(documents) > 2_000
+    assert len(broken) == 1 and "truncated" in broken[0].reason and broken[0].line == len(documents) + 1
+
+
+def test_a_corrupt_stream_is_one_row_of_the_quarantine(tmp_path: Path, helpers: Any) -> None:
+    raw = "".join(json.dumps({"text": f"{hash(str(row))}"}) + "\n" for row in range(50_000)).encode()
+    packed = bytearray(gzip.compress(raw))
+    packed[len(packed) // 2 : len(packed) // 2 + 64] = bytes(64)
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(packed)
+    documents, broken = helpers.read("jsonl", path=str(path))
+    assert documents and broken
+    assert "corrupt" in broken[-1].reason
+
+
+def test_bytes_that_are_not_utf8_cost_one_line(tmp_path: Path, helpers: Any) -> None:
+    path = tmp_path / "in" / "a.jsonl"
+    path.parent.mkdir()
+    good = [json.dumps({"text": f"text {number}"}).encode() for number in range(6)]
+    good[2] = b'{"text": "caf\xe9"}'
+    good[4] = b'{"text": "unclosed'
+    path.write_bytes(b"\n".join([*good, b"[1, 2]", b'{"text": null}', b'{"text": 3}', b"", b'{"other": "x"}']))
+    documents, broken = helpers.read("jsonl", path=str(path))
+    assert [document.id for document in documents] == [f"in/a.jsonl:{line}" for line in (1, 2, 4, 6)]
+    assert [row.line for row in broken] == [3, 5, 7, 8, 9, 11]
+    reasons = [row.reason for row in broken]
+    assert reasons[0] == "not UTF-8: invalid continuation byte at byte 13 of the line"
+    assert reasons[1].startswith("not JSON")
+    assert reasons[2] == "no JSON object but list"
+    assert reasons[3] == reasons[5] == "no text: field text missing or null"
+    assert reasons[4] == "field 'text' is no text but int"
+
+
+def test_the_fields_of_dolma_and_datatrove(tmp_path: Path, helpers: Any) -> None:
+    rows = [
+        {"id": "d1", "text": "a", "source": "wiki", "added": "2024", "metadata": {"url": "u"}, "license": "CC0"},
+        {"id": 7, "text": "b", "metadata": '{"url": "v"}', "domain": "web"},
+        {"text": "c"},
+    ]
+    path = helpers.write_jsonl(tmp_path / "in" / "a.jsonl", rows)
+    (first, second, third), broken = helpers.read("jsonl", path=str(path), domain="books")
+    assert not broken
+    assert (first.id, first.source, first.license, first.domain) == ("d1", "wiki", "CC0", "books")
+    assert first.metadata == {"url": "u", "added": "2024"}
+    assert (second.id, second.source, second.metadata) == ("7", "in/a.jsonl", {"url": "v", "domain": "web"})
+    assert (third.id, third.metadata) == ("in/a.jsonl:3", {})
+
+
+def test_text_from_several_and_from_nested_fields(tmp_path: Path, helpers: Any) -> None:
+    rows = [
+        {"title": "T", "body": {"text": "B"}, "sentences": ["s1", "s2"]},
+        {"title": None, "body": {}, "sentences": ["s3"]},
+        {"title": None},
+    ]
+    path = helpers.write_jsonl(tmp_path / "a.jsonl", rows)
+    documents, broken = helpers.read("jsonl", path=str(path), text=["title", "body.text", "sentences"])
+    assert [document.text for document in documents] == ["T\nB\ns1\ns2", "s3"]
+    assert len(broken) == 1
+    with pytest.raises(InputError, match="names no field"):
+        helpers.built(readers, "jsonl", path=str(path), text=[])
+
+
+@pytest.mark.parametrize(
+    ("unit", "wanted"),
+    [
+        ("file", [("in/a.md", "one\ntwo\n\n\nthree")]),
+        ("paragraph", [("in/a.md:2", "one\ntwo"), ("in/a.md:6", "three")]),
+        ("line", [("in/a.md:2", "one"), ("in/a.md:3", "two"), ("in/a.md:6", "three")]),
+    ],
+)
+def test_units_of_plain_text(unit: str, wanted: list[tuple[str, str]], tmp_path: Path, helpers: Any) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.md").write_bytes(b"\r\none\ntwo\n\n\nthree")
+    documents, broken = helpers.read("text", path=str(tmp_path / "in"), unit=unit, license="CC0")
+    assert [(document.id, document.text) for document in documents] == wanted
+    assert {document.license for document in documents} == {"CC0"} and not broken
+
+
+def test_a_broken_line_of_plain_text_leaves_the_rest(tmp_path: Path, helpers: Any) -> None:
+    (tmp_path / "a.txt").write_bytes(b"good\n\xff\xfe\nalso good\n")
+    documents, broken = helpers.read("text", path=str(tmp_path / "a.txt"))
+    assert [document.text for document in documents] == ["good\nalso good"]
+    assert [row.line for row in broken] == [2]
+
+
+def test_csv_with_quotes_and_broken_rows(tmp_path: Path, helpers: Any) -> None:
+    (tmp_path / "a.tsv").write_bytes(
+        b'id\ttext\tkind\n1\t"two\nlines, ""quoted"""\tx\n2\tshort\n3\t"a" b\ty\n4\tcaf\xe9\tz\n\n5\tlast\tz\n'
+    )
+    documents, broken = helpers.read("csv", path=str(tmp_path / "a.tsv"))
+    assert [(document.id, document.text) for document in documents] == [("1", 'two\nlines, "quoted"'), ("5", "last")]
+    assert documents[0].metadata == {"kind": "x"}
+    assert [row.line for row in broken] == [4, 5, 6]
+    assert broken[0].reason == "2 fields, but the header has 3"
+    path = tmp_path / "b.csv.xz"
+    path.write_bytes(lzma.compress(b"text|n\nhello|1\n"))
+    documents, broken = helpers.read("csv", path=str(path), delimiter="|")
+    assert [document.text for document in documents] == ["hello"] and not broken
+
+
+def test_parquet_that_is_broken(tmp_path: Path, helpers: Any) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    pq.write_table(pa.table({"text": ["a", None], "n": [1, 2]}), folder / "good.parquet")
+    raw = (folder / "good.parquet").read_bytes()
+    (folder / "short.parquet").write_bytes(raw[: len(raw) // 2])
+    # A string column that holds bytes which are not UTF-8: only its row is lost.
+    binary = pa.array([b"fine", b"\xff", b"fine too"], pa.binary())
+    column = pa.Array.from_buffers(pa.string(), 3, binary.buffers())
+    pq.write_table(pa.table({"text": column}), folder / "wild.parquet")
+    documents, broken = helpers.read("parquet", path=str(folder))
+    assert [document.text for document in documents] == ["a", "fine", "fine too"]
+    assert [(Path(row.file).name, row.line) for row in broken] == [
+        ("good.parquet", 2),
+        ("short.parquet", 0),
+        ("wild.parquet", 2),
+    ]
+    assert documents[0].metadata == {"n": 1}
+
+
+def test_html_takes_the_main_content_in_the_declared_encoding(tmp_path: Path, helpers: Any) -> None:
+    page = (
+        '<html><head><meta charset="iso-8859-1"><title>Café</title></head><body><nav>Home About</nav>'
+        "<main><h1>Menü</h1><p>Öffnungszeiten und Preise.</p><script>var x;</script></main></body></html>"
+    )
+    (tmp_path / "a.html").write_bytes(page.encode("latin-1"))
+    (document,), _ = helpers.read("html", path=str(tmp_path / "a.html"))
+    assert "Öffnungszeiten und Preise." in document.text and "var x" not in document.text
+    assert "Home" not in document.text and document.metadata["title"] == "Café"
+    (document,), _ = helpers.read("html", path=str(tmp_path / "a.html"), main_content=False)
+    assert "Home" in document.text
+
+
+def test_huggingface_folders_saved_by_the_library(tmp_path: Path, helpers: Any) -> None:
+    datasets = pytest.importorskip("datasets")
+    train = datasets.Dataset.from_dict({"text": [f"t{n}" for n in range(10)], "label": list(range(10))})
+    held = datasets.Dataset.from_dict({"text": ["h"], "label": [0]})
+    both = datasets.DatasetDict({"train": train, "test": held})
+    both.save_to_disk(str(tmp_path / "both"), num_shards={"train": 3, "test": 1})
+    documents, broken = helpers.read("huggingface", path=str(tmp_path / "both"))
+    assert [document.text for document in documents] == train["text"][:] and not broken
+    assert documents[4].metadata == {"label": 4}
+    (document,), _ = helpers.read("huggingface", path=str(tmp_path / "both"), split="test")
+    assert document.text == "h"
+    with pytest.raises(InputError, match="unknown split 'dev'"):
+        helpers.read("huggingface", path=str(tmp_path / "both"), split="dev")
+    train.save_to_disk(str(tmp_path / "one"))
+    assert len(helpers.read("huggingface", path=str(tmp_path / "one"))[0]) == 10
+    train.select([1, 3]).save_to_disk(str(tmp_path / "chosen"))
+    assert [d.text for d in helpers.read("huggingface", path=str(tmp_path / "chosen"))[0]] == ["t1", "t3"]
+
+
+def test_an_arrow_stream_that_ends_early(tmp_path: Path, helpers: Any) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    table = pa.table({"text": [f"text number {number}" for number in range(100)]})
+    with (
+        pa.OSFile(str(folder / "data-00000-of-00001.arrow"), "wb") as file,
+        pa.ipc.new_stream(file, table.schema) as out,
+    ):
+        for batch in table.to_batches(max_chunksize=10):
+            out.write_batch(batch)
+    path = folder / "data-00000-of-00001.arrow"
+    (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": path.name}]}))
+    assert len(helpers.read("huggingface", path=str(folder))[0]) == 100
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    documents, broken = helpers.read("huggingface", path=str(folder))
+    assert 0 < len(documents) < 100 and len(broken) == 1
+    path.unlink()
+    (folder / "other.txt").write_text("")
+    with pytest.raises(InputError, match="lacks data-00000"):
+        helpers.read("huggingface", path=str(folder))

@@ -1,0 +1,247 @@
+"""What every backbone promises, over the main options."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from seedbed.core.errors import InputError
+from seedbed.core.files import read_json
+from seedbed.models import backbones
+from seedbed.models.artifact import Model
+from seedbed.models.cross_entropy import linear_cross_entropy
+from seedbed.models.transformer import Transformer
+
+VOCABULARY = 90
+SMALL = {"layers": 2, "width": 32, "heads": 4, "max_length": 24}
+BERT = {"norm": "post", "positions": "learned", "gated": False, "bias": True}
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "encoder": ("encoder", {}),
+    "encoder as bert": ("encoder", BERT),
+    "encoder without gate": ("encoder", {"gated": False, "activation": "relu2"}),
+    "encoder post-norm, rotary, untied": ("encoder", {"norm": "post", "tied": False}),
+    "encoder without positions": ("encoder", {"positions": "none", "bias": True}),
+    "decoder": ("decoder", {}),
+    "decoder grouped, untied": ("decoder", {"kv_heads": 2, "tied": False, "bias": True}),
+    "decoder learned, no gate": ("decoder", {"positions": "learned", "gated": False, "activation": "gelu_tanh"}),
+    "decoder post-norm": ("decoder", {"norm": "post", "activation": "relu"}),
+}
+
+
+def backbone(case: str, **options: Any) -> Any:
+    name, more = CASES[case]
+    return backbones.create(name, **{**SMALL, "kernel": "products", **more, **options})
+
+
+def network(case: str, seed: int = 1, **options: Any) -> Transformer:
+    return backbone(case, **options).network(VOCABULARY, seed, pad=0)
+
+
+def tokens(rows: int = 3, length: int = 12, seed: int = 0) -> torch.Tensor:
+    return torch.randint(3, VOCABULARY, (rows, length), generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_counts(case: str) -> None:
+    made = network(case)
+    count = sum(parameter.numel() for parameter in made.parameters())
+    assert backbone(case).num_parameters(VOCABULARY) == count
+    assert {name: tuple(p.shape) for name, p in made.named_parameters()} == made.architecture.shapes()
+    assert (made.width, made.vocabulary_size, made.max_length) == (32, VOCABULARY, 24)
+    assert made.attention == ("causal" if case.startswith("decoder") else "bidirectional")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_flops_are_those_of_the_products(case: str) -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    made, rows, length = network(case), 2, 16
+    with FlopCounterMode(display=False) as counter:
+        made.logits(made.hidden(tokens(rows, length)).flatten(0, 1)).sum().backward()
+    estimate = backbone(case).flops_per_token(VOCABULARY, length) * rows * length
+    assert counter.get_total_flops() == pytest.approx(estimate, rel=0.01)
+    half = backbone(case).flops_per_token(VOCABULARY, length, targets=0.5)
+    assert half < estimate / (rows * length)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_initial_weights_come_from_the_seed(case: str) -> None:
+    torch.manual_seed(99)
+    one, again, other = network(case), network(case), network(case, seed=2)
+    deeper = dict(network(case, layers=3).named_parameters())
+    for (name, a), b, c in zip(one.named_parameters(), again.parameters(), other.parameters(), strict=True):
+        assert torch.equal(a, b), name
+        drawn = not name.endswith("bias") and "norm" not in name
+        assert torch.equal(a, c) != drawn, name
+        if not name.endswith("out.weight"):  # scaled by depth
+            assert torch.equal(a, deeper[name]), name
+    assert float(one.embedding.weight.std()) == pytest.approx(0.02, rel=0.1)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_gradient_reaches_every_parameter(case: str, dtype: torch.dtype) -> None:
+    made = network(case)
+    positions = torch.arange(24).remainder(12).expand(4, 24)
+    with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+        hidden = made.hidden(tokens(4, 24), positions_BL=positions)
+        assert hidden.dtype == dtype
+        loss, _ = linear_cross_entropy(made.head(hidden.flatten(0, 1)), *made.output(), tokens(4, 24, 1).flatten())
+    loss.backward()
+    for name, parameter in made.named_parameters():
+        assert parameter.grad is not None and parameter.grad.dtype == torch.float32, name
+        assert parameter.grad.isfinite().all() and parameter.grad.any(), name
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("case", CASES)
+def test_bfloat16_is_close(case: str) -> None:
+    made = network(case)
+    exact = made.logits(made.hidden(tokens()))
+    with torch.autocast("cpu", torch.bfloat16):
+        coarse = made.logits(made.hidden(tokens()))
+    assert coarse.dtype == torch.bfloat16
+    assert float((coarse.float() - exact).norm() / exact.norm()) < 0.03
+    pure = made.to(torch.bfloat16)
+    assert float((pure.logits(pure.hidden(tokens())).float() - exact).norm() / exact.norm()) < 0.03
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("kernel", ["products", "sdpa"])
+def test_packed_segments_are_separate(case: str, kernel: str) -> None:
+    made = network(case, kernel=kernel)
+    pieces = [tokens(1, n, n) for n in (5, 4, 8)]
+    row = torch.cat([*pieces, torch.zeros(1, 7, dtype=torch.int64)], 1)
+    segments = torch.tensor([[0] * 5 + [1] * 4 + [2] * 8 + [-1] * 7])
+    positions = torch.tensor([[*range(5), *range(4), *range(8), *range(7)]])
+    packed = made.logits(made.hidden(row, segments, positions))
+    assert packed.isfinite().all()
+    alone = torch.cat([made.logits(made.hidden(piece)) for piece in pieces], 1)
+    torch.testing.assert_close(packed[:, :17], alone, atol=1e-5, rtol=1e-5)
+    row[:, 17:] = 5  # what stands in the padding does not matter
+    again = made.logits(made.hidden(row, segments, positions))
+    assert torch.equal(again[:, :17], packed[:, :17])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("kernel", ["products", "sdpa"])
+def test_rows_do_not_depend_on_the_batch(case: str, kernel: str) -> None:
+    made = network(case, kernel=kernel)
+    together = made.hidden(tokens(5))
+    apart = torch.cat([made.hidden(row[None]) for row in tokens(5)])
+    torch.testing.assert_close(together, apart, atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kernel", ["products", "sdpa"])
+def test_a_decoder_sees_no_future(kernel: str) -> None:
+    made = network("decoder", kernel=kernel)
+    changed = tokens().clone()
+    changed[:, 8:] = 7
+    torch.testing.assert_close(made.hidden(tokens())[:, :8], made.hidden(changed)[:, :8])
+    assert not torch.allclose(made.hidden(tokens())[:, 8:], made.hidden(changed)[:, 8:])
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_kernels_agree_with_gradients(case: str) -> None:
+    segments = torch.tensor([[0] * 5 + [1] * 7, [0] * 12, [0] * 3 + [-1] * 9])
+    results = []
+    for kernel in ("products", "sdpa"):
+        made = network(case, kernel=kernel)
+        loss = made.logits(made.hidden(tokens(), segments)).square().sum()
+        results.append((loss, *torch.autograd.grad(loss, list(made.parameters()))))
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("case", CASES)
+def test_saved_and_loaded(case: str, tmp_path: Path) -> None:
+    made = network(case)
+    for name, parameter in made.named_parameters():
+        if "norm" in name or name.endswith("bias"):
+            parameter.add_(torch.randn_like(parameter))
+    made.save(tmp_path)
+    model = Model.open(tmp_path)
+    loaded = model.network()
+    loaded.use_kernel("products")
+    assert loaded.architecture == made.architecture
+    assert torch.equal(loaded.logits(loaded.hidden(tokens())), made.logits(made.hidden(tokens())))
+    assert model.configuration["model_type"] == (made.stock or "seedbed")
+    if made.stock is None:
+        assert "load it with seedbed" in model.configuration["note"]
+    assert read_json(tmp_path / "config.json")["pad_token_id"] == 0
+
+
+def test_stock_classes() -> None:
+    found = {case: backbone(case).stock for case in CASES}
+    assert found == {
+        "encoder": "modernbert",
+        "encoder as bert": "bert",
+        "encoder without gate": None,
+        "encoder post-norm, rotary, untied": None,
+        "encoder without positions": None,
+        "decoder": "llama",
+        "decoder grouped, untied": "llama",
+        "decoder learned, no gate": None,
+        "decoder post-norm": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("encoder", {"width": 100, "heads": 6}, "heads: does not divide width"),
+        ("encoder", {"width": 36, "heads": 4}, "even width per head"),
+        ("decoder", {"kv_heads": 5}, "kv_heads: does not divide heads"),
+        ("decoder", {"kv_heads": 0}, "kv_heads: must be at least 1"),
+        ("encoder", {"layers": 0}, "layers: must be at least 1"),
+        ("encoder", {"activation": "swish"}, "encoder.activation"),
+        ("encoder", {"kernel": "flash"}, "encoder.kernel"),
+        ("encoder", {"norm_eps": 0.0}, "norm_eps: must be above 0"),
+        ("encoder", {"hidden": 3}, "unknown key 'hidden'"),
+    ],
+)
+def test_bad_settings_are_clear(name: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        backbones.create(name, **options)
+
+
+def test_learned_positions_end() -> None:
+    made = network("encoder as bert")
+    with pytest.raises(InputError, match="above max_length"):
+        made.hidden(tokens(1, 25))
+    assert network("encoder").hidden(tokens(1, 25)).shape == (1, 25, 32)
+
+
+def test_the_smallest_input() -> None:
+    for case in CASES:
+        made = network(case)
+        assert made.hidden(tokens(1, 1)).shape == (1, 1, 32)
+        assert made.logits(made.hidden(tokens(1, 1)).flatten(0, 1)[:0]).shape == (0, VOCABULARY)
+
+
+def test_kernel_may_be_set() -> None:
+    made = network("encoder", kernel="auto")
+    made.hidden(tokens())
+    assert "probe" in made.kernel_note
+    chosen = made.choose_kernel(3, 12, torch.float32)
+    made.use_kernel(chosen)
+    assert made.kernel == chosen and "as set" in made.kernel_note
+    with pytest.raises(InputError, match="kernel"):
+        made.use_kernel("flash")
+
+
+def test_configurations_need_no_torch() -> None:
+    code = (
+        "import sys; from seedbed.models import backbones; b = backbones.create('encoder');"
+        "b.num_parameters(8192), b.flops_per_token(8192, 128), b.stock; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

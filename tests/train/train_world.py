@@ -1,0 +1,161 @@
+"""A small world for the tests of training: a tokenizer in name, a token stream with known order, tiny networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from seedbed.core.counters import integers, key, uniform
+from seedbed.data.batch import Batch
+from seedbed.models import backbones
+from seedbed.objectives import objectives
+from seedbed.optim import optimizers, schedules
+from seedbed.train import distributed
+from seedbed.train.budget import Budget, Every
+from seedbed.train.checkpoint import Checkpoints
+from seedbed.train.loop import Loop
+from seedbed.train.metrics import METRICS, MetricsLog
+from seedbed.train.precision import Precision
+from seedbed.train.run import Run
+from seedbed.vocabulary.artifact import Vocabulary
+
+SIZE, LENGTH = 64, 16
+SPECIALS = 5  # pad, unk, cls, sep, mask
+
+
+def vocabulary(size: int = SIZE) -> Vocabulary:
+    """Every third token begins a word."""
+    special_V = np.arange(size) < SPECIALS
+    start_V = special_V | (np.arange(size) % 3 == 0)
+    return Vocabulary(size, 0, 1, 2, 3, 4, 2, 3, [f"t{index}" for index in range(size)], special_V, start_V)
+
+
+def batch_of(rows: list[list[list[int]]], length: int = LENGTH, first_row: int = 0) -> Batch:
+    """A batch from rows of pieces of tokens, padded with 0."""
+    tokens = np.zeros((len(rows), length), dtype=np.int64)
+    segments = np.full((len(rows), length), -1)
+    positions = np.zeros((len(rows), length), dtype=np.int64)
+    pieces = []
+    for row, parts in enumerate(rows):
+        start = 0
+        for number, part in enumerate(parts):
+            stop = start + len(part)
+            tokens[row, start:stop], segments[row, start:stop] = part, number
+            positions[row, start:stop] = np.arange(len(part))
+            pieces.append((row, start, len(part), 0, 100 * (first_row + row) + number))
+            start = stop
+    numbers = np.arange(first_row, first_row + len(rows))
+    return Batch(tokens, segments, positions, numbers, np.array(pieces).reshape(-1, 5), ("made",))
+
+
+class MadeStream:
+    """Rows of two or three pieces with learnable text: each token is mostly the one before it plus one."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed, self.row = seed, 0
+        self.counts = {"tokens": {"made": 0}}
+
+    def next(self, num_rows: int) -> Batch:
+        rows = [self._row(self.row + index) for index in range(num_rows)]
+        batch = batch_of(rows, first_row=self.row)
+        self.row += num_rows
+        self.counts["tokens"]["made"] += batch.num_tokens
+        return batch
+
+    def _row(self, number: int) -> list[list[int]]:
+        cut = 4 + int(integers(key(self.seed, "cut"), LENGTH - 8, number))
+        padding = int(integers(key(self.seed, "padding"), 4, number))
+        return [self._piece(number, 0, cut), self._piece(number, 1, LENGTH - cut - padding)]
+
+    def _piece(self, number: int, piece: int, length: int) -> list[int]:
+        if length <= 0:
+            return []
+        ordinary = SIZE - SPECIALS
+        start = int(integers(key(self.seed, "start", piece), ordinary, number))
+        noise = uniform(key(self.seed, "noise", piece), number, np.arange(length)) < 0.1
+        return [2, *(SPECIALS + (start + np.arange(length - 1) + noise[1:]) % ordinary).tolist()]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"row": self.row, "counts": self.counts}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.row, self.counts = state["row"], state["counts"]
+
+
+def make_run(objective: str | Any = "mlm", *, steps: int = 12, rows: int = 8, seed: int = 3, **extra: Any) -> Run:
+    """A run over the made stream with a network of two layers of width 32."""
+    made = objectives.create(objective) if isinstance(objective, str) else objective
+    made.bind(vocabulary())
+    backbone = "encoder" if made.attention == "bidirectional" else "decoder"
+    network = backbones.create(backbone, layers=2, width=32, heads=2, max_length=64, kernel="products").network(
+        SIZE, seed, pad=0
+    )
+    stream = MadeStream(seed)
+    values: dict[str, Any] = {
+        "network": network,
+        "objective": made,
+        "optimizer": optimizers.create("adamw", lr=3e-3).build(network),
+        "schedule": schedules.create("wsd"),
+        "stream": stream,
+        "seed": seed,
+        "batch_rows": rows,
+        "nominal_tokens": rows * LENGTH,
+        "goal": Budget(steps, "steps").goal(0),
+        "device": torch.device("cpu"),
+        "describe": lambda batch, where: [
+            f"made: d{piece[4]}" for piece in batch.pieces_N5[np.isin(batch.pieces_N5[:, 0], where)]
+        ],
+        **extra,
+    }
+    return Run(**values)
+
+
+def make_loop(run: Run, folder: Path | None, **extra: Any) -> Loop:
+    """A loop that saves every four steps into a folder."""
+    values: dict[str, Any] = {
+        "precision": Precision("fp32"),
+        "log": MetricsLog(folder / METRICS if folder and distributed.rank() == 0 else None),
+        "checkpoints": Checkpoints(folder / "checkpoints", run="made", say=run.say) if folder else None,
+        "save_every": Every(4, "steps"),
+        "micro_tokens": 3 * LENGTH,
+        **extra,
+    }
+    return Loop(run, **values)
+
+
+def train(folder: Path | None, objective: str | Any = "mlm", **extra: Any) -> Run:
+    """Train a run to its end, or go on where the folder's checkpoints are."""
+    of_loop = {name: extra.pop(name) for name in ("micro_tokens", "save_every", "clip", "precision") if name in extra}
+    run = make_run(objective, **extra)
+    loop = make_loop(run, folder, **of_loop)
+    loop.train(loop.checkpoints.newest() if loop.checkpoints else None)
+    return run
+
+
+def weights(run: Run) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in run.network.named_parameters()}
+
+
+def assert_same_end(one: Run, other: Run) -> None:
+    """Weights, optimizer, position: bit for bit."""
+    for name, value in weights(one).items():
+        assert torch.equal(value, weights(other)[name]), name
+    ours, theirs = one.optimizer.state_dict(), other.optimizer.state_dict()
+    assert ours["param_groups"] == theirs["param_groups"]
+    for index, values in ours["state"].items():
+        for name, value in values.items():
+            assert torch.equal(value, theirs["state"][index][name]), (index, name)
+    assert one.stream.state_dict() == other.stream.state_dict()
+    counters = ("step", "tokens", "positions", "targets", "counts")
+    assert [getattr(one, name) for name in counters] == [getattr(other, name) for name in counters]
+
+
+def log_without_times(folder: Path) -> list[dict[str, Any]]:
+    """The log's lines, without what a clock measured."""
+    import json
+
+    lines = (folder / METRICS).read_text().splitlines()
+    return [{name: value for name, value in json.loads(line).items() if name != "time"} for line in lines]
