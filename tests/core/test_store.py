@@ -34,7 +34,7 @@ def test_a_committed_artifact_is_found_whole(tmp_path):
     assert found.counts == {"n": 1}
     assert found.problems(contents=True) == []
     assert store.find("note", "0" * 32) is None
-    assert not list((tmp_path / "work").iterdir())
+    assert not list((tmp_path / "unfinished").iterdir())
 
 
 def test_a_folder_without_a_manifest_does_not_exist(tmp_path):

@@ -226,19 +226,20 @@ def test_a_tiny_corpus_has_its_splits_though_empty(make_corpus: Any, tmp_path: P
 def test_scores_stay_and_scratch_goes(tmp_path: Path, helpers: Any) -> None:
     from seedbed.corpus.engine import daft
     from seedbed.corpus.intake import Intake
-    from seedbed.corpus.stages import run_stage, write_dropped, write_splits
+    from seedbed.corpus.stages import kept_runs, run_stage, write_dropped, write_splits
 
     def score(frame: Any) -> Any:
         scored = frame.with_column("length", daft.functions.length(daft.col("text"))).with_column("_x", daft.lit(1))
-        return scored.with_column("reason", daft.functions.when(daft.col("length") > 30, "long").otherwise(None))
+        return scored.with_column("reason", daft.functions.when(daft.col("length") > 200, "long").otherwise(None))
 
     path = helpers.write_jsonl(tmp_path / "a.jsonl", records(50))
     reader = helpers.built(helpers.readers, "jsonl", path=str(path))
     paths = Intake(tmp_path / "read", tmp_path / "q.jsonl").read([reader], lambda number, _: str(number))
     stage = run_stage(helpers.built(helpers.curation, "keep", expression="words > 3"), "keep", 1, paths, tmp_path / "w")
-    last = run_stage(score, "score", 2, stage.kept, tmp_path / "w")
-    splits, _ = write_splits(tmp_path / "out", last.kept, Splitter({}, "id", 0))
-    write_dropped(tmp_path / "out", [stage, last], last.kept[0])
+    last = run_stage(score, "score", 2, stage.tagged, tmp_path / "w")
+    runs = kept_runs(last.tagged, tmp_path / "runs")
+    splits, _ = write_splits(tmp_path / "out", runs, Splitter({}, "id", 0))
+    write_dropped(tmp_path / "out", [stage, last], runs[0])
     kept = pq.read_table(tmp_path / "out" / "data")
     assert kept.column_names == [*COLUMNS, "length"] and kept.num_rows == splits["train"]["documents"]
     gone = pq.read_table(tmp_path / "out" / "dropped")
@@ -268,6 +269,38 @@ def test_the_estimate_follows_the_size_of_the_input(tmp_path: Path, helpers: Any
     assert estimate.seconds and estimate.seconds > 1 and "3.0 MB" in estimate.notes
     parameters = resolve(build_corpus.function, {"read": ["python_source"]})
     assert build_corpus.estimated(parameters, lambda reference: {}).seconds is None
+
+
+@pytest.mark.long
+def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
+    script = """
+import json, random, resource, sys
+from pathlib import Path
+from seedbed.core.schema import build_value, resolve
+from seedbed.core.step import StepContext
+from seedbed.corpus.build import build_corpus
+folder, num_documents = Path(sys.argv[1]), int(sys.argv[2])
+folder.mkdir()
+random_ = random.Random(0)
+pages = [" ".join(f"w{random_.randrange(5000)}" for _ in range(300)) for _ in range(1000)]
+with open(folder / "a.jsonl", "w") as file:
+    for _ in range(num_documents):
+        file.write(json.dumps({"text": "\\n".join(random_.sample(pages, 30))}) + "\\n")
+given = {"read": [{"jsonl": str(folder / "a.jsonl")}], "curate": ["normalize", "exact_duplicates"]}
+(folder / "out").mkdir()
+context = StepContext(folder=folder / "out", name="c", parameters={})
+build_corpus.function(context, **build_value(resolve(build_corpus.function, given)))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, context.counts["read"]["bytes"] / 2**20)
+"""
+    peaks, sizes = [], []
+    for num_documents in (4_000, 12_000):
+        command = [sys.executable, "-c", script, str(tmp_path / str(num_documents)), str(num_documents)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        peak, size = map(float, done.stdout.split())
+        peaks.append(peak)
+        sizes.append(size)
+    print(peaks, sizes)
+    assert peaks[1] - peaks[0] < 0.5 * (sizes[1] - sizes[0]), (peaks, sizes)
 
 
 def test_the_room_is_cheap_to_import_and_daft_is_silent() -> None:

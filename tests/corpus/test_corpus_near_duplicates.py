@@ -7,12 +7,13 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from seedbed.core.errors import InputError
 from seedbed.corpus.curating.near_duplicates import NearDuplicates
 from seedbed.corpus.linking import cut
-from seedbed.corpus.ngrams import WordHashes, ngram_hashes
+from seedbed.corpus.ngrams import ngram_hashes, word_arrays, word_hashes
 
 
 def shingle_set(text: str, n: int) -> set[tuple[str, ...]]:
@@ -103,13 +104,21 @@ def test_the_cut_finds_pairs_at_the_threshold(threshold: float) -> None:
     assert rows == 128 or 1 - (1 - threshold ** (rows + 1)) ** (128 // (rows + 1)) < 0.995
 
 
+def hashes_of(texts: list[str], n: int) -> tuple[np.ndarray, np.ndarray]:
+    from seedbed.corpus.engine import daft
+
+    series = daft.Series.from_arrow(pa.array(texts, pa.string()))
+    frame = daft.from_pydict({"text": series}).select(word_hashes(daft.col("text")))
+    return ngram_hashes(*word_arrays(frame.to_arrow().column(0).combine_chunks()), n)
+
+
 def test_n_gram_hashes_tell_n_grams_apart() -> None:
-    texts = ["a b c d", "", "b c", "x a b c"]
-    hashes, offsets = ngram_hashes(texts, 3, WordHashes())
+    hashes, offsets = hashes_of(["a b c d", "", "b c", "x a b c"], 3)
     assert offsets.tolist() == [0, 2, 2, 2, 4]
     assert hashes[0] == hashes[3] and len(np.unique(hashes)) == 3
-    assert len(np.unique(ngram_hashes(["a b", "b a", "a a", "b b"], 2, WordHashes())[0])) == 4
-    hashes, offsets = ngram_hashes([], 3, WordHashes())
+    assert len(np.unique(hashes_of(["a b", "b a", "a a", "b b"], 2)[0])) == 4
+    assert hashes_of(["", "a", ""], 1)[1].tolist() == [0, 0, 1, 1]
+    hashes, offsets = hashes_of([], 3)
     assert len(hashes) == 0 and offsets.tolist() == [0]
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from seedbed.core.errors import InputError
 from seedbed.corpus import readers
-from seedbed.corpus.packages import is_handwritten
+from seedbed.corpus.packages import is_handwritten, package_files
 from seedbed.corpus.reading.python_source import PythonSource
 
 
@@ -46,13 +46,14 @@ def test_functions_have_their_docstrings(helpers: Any) -> None:
 
 
 def test_installed_packages_with_a_license(helpers: Any) -> None:
-    documents, _ = helpers.read("python_source", docs=True)
-    packages = {document.source for document in documents}
+    files = list(package_files([], prose=False))
+    packages = {file.package for file in files}
     assert {"stdlib", "pluggy", "pytest"} <= packages
     assert not packages & {"seedbed", "numpy", "torch"}  # ourselves; and what is compiled
-    assert all(document.license for document in documents)
+    assert all(file.license for file in files)
+    documents, _ = helpers.read("python_source", packages=["pluggy"], docs=True)
     readme = next(document for document in documents if document.id == "pluggy/README")
-    assert readme.domain == "documentation"
+    assert (readme.domain, readme.license) == ("documentation", "MIT")
     assert readme.text.strip() == (importlib.metadata.metadata("pluggy").get_payload() or "").strip()
 
 

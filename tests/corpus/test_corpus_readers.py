@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import bz2
 import csv
+import functools
 import gzip
 import json
 import lzma
+import random
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ PACK = {
     "": lambda raw: raw,
     ".gz": gzip.compress,
     ".bz2": bz2.compress,
-    ".xz": lzma.compress,
+    ".xz": functools.partial(lzma.compress, preset=0),
     ".zst": zstandard.compress,
 }
 
@@ -110,19 +112,20 @@ def test_lines_of_compressed_files(suffix: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [suffix for suffix in PACK if suffix])
 def test_a_truncated_stream_keeps_what_was_before(suffix: str, tmp_path: Path, helpers: Any) -> None:
     # Texts that do not compress away, so that half of the bytes hold about half of the records.
-    rows = [{"text": " ".join(str(hash((row, word, "x")) % 99991) for word in range(40))} for row in range(20_000)]
+    random_ = random.Random(5)
+    rows = [{"text": " ".join(str(random_.randrange(99_991)) for _ in range(60))} for _ in range(12_000)]
     raw = "".join(json.dumps(row) + "\n" for row in rows).encode()
     packed = PACK[suffix](raw)
     path = tmp_path / f"a.jsonl{suffix}"
     path.write_bytes(packed[: len(packed) // 2])
     documents, broken = helpers.read("jsonl", path=str(path))
     assert [document.text for document in documents] == [row["text"] for row in rows[: len(documents)]]
-    assert len(documents) > 2_000
+    assert len(documents) > 500
     assert len(broken) == 1 and "truncated" in broken[0].reason and broken[0].line == len(documents) + 1
 
 
 def test_a_corrupt_stream_is_one_row_of_the_quarantine(tmp_path: Path, helpers: Any) -> None:
-    raw = "".join(json.dumps({"text": f"{hash(str(row))}"}) + "\n" for row in range(50_000)).encode()
+    raw = "".join(json.dumps({"text": f"{row * 7919 % 49_999}"}) + "\n" for row in range(50_000)).encode()
     packed = bytearray(gzip.compress(raw))
     packed[len(packed) // 2 : len(packed) // 2 + 64] = bytes(64)
     path = tmp_path / "a.jsonl.gz"

@@ -13,7 +13,7 @@ import pytest
 from seedbed.core.source import Source
 from seedbed.corpus.artifact import Corpus
 from seedbed.evaluate import tasks
-from seedbed.evaluate.ranking import Pair, _scored, ranks
+from seedbed.evaluate.ranking import Pair, _directions, _scored, ranks
 from seedbed.evaluate.task import EvaluationContext, Task, TaskResult
 from seedbed.models.artifact import Model
 
@@ -37,6 +37,13 @@ def test_ranks_and_metrics_by_hand() -> None:
     assert run.measures["recall_at_10"].value == 1.0
     assert list(run.items.truth) == ["p0", "p1", "p1", "p0", "p4"]
     assert list(run.items.prediction) == ["p0", "p0", "p0", "p0", "p4"]
+
+
+def test_directions_do_not_see_what_all_texts_share() -> None:
+    states = np.random.default_rng(0).normal(size=(6, 4))
+    assert _directions(states + 1000.0) == pytest.approx(_directions(states), abs=1e-9)
+    assert np.linalg.norm(_directions(states), axis=1) == pytest.approx(np.ones(6))
+    assert _directions(np.ones((3, 4))).tolist() == np.zeros((3, 4)).tolist()
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,6 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
     torch.set_num_threads(1)

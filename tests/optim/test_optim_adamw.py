@@ -93,7 +93,7 @@ def test_contract_every_optimizer_lowers_a_convex_loss_and_resumes_bitwise(name:
                 fresh.load_state_dict(state)
                 optimizer = fresh
             loss = (network(x) - y).square().mean()
-            losses.append(float(loss))
+            losses.append(float(loss.detach()))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

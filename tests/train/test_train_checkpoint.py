@@ -233,7 +233,7 @@ def test_a_limit_on_file_size_is_one_clear_error(tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path / "c")], capture_output=True, text=True, check=True
     )
-    assert "may not become this large; the checkpoint step-00000001 stays" in result.stdout
+    assert "larger than this process may write; the checkpoint step-00000001 stays" in result.stdout
     assert result.stdout.rstrip().endswith("1 ['step-00000001']")
 
 

@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file
 from train_world import MadeStream, log_without_times, train
 
-from seedbed.train import distributed, interventions
+from seedbed.core import distributed
+from seedbed.train import interventions
 
 HERE = Path(__file__).parent
 SCRIPT = textwrap.dedent(
@@ -22,7 +23,8 @@ SCRIPT = textwrap.dedent(
     from pathlib import Path
     import torch
     torch.set_num_threads(1)
-    from seedbed.train import distributed, interventions
+    from seedbed.core import distributed
+    from seedbed.train import interventions
     from train_world import MadeStream, train
     from test_train_non_finite import Poisoned
     place = Path(sys.argv[1])

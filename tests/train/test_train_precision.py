@@ -23,7 +23,8 @@ def relative_error(a: torch.Tensor, b: torch.Tensor) -> float:
 def test_the_probe_says_what_it_saw_and_fp32_is_really_fp32() -> None:
     chosen = choose("auto", CPU)
     assert set(chosen.measured) == {"fp32", "onednn", "bf16", "fp32_error", "onednn_error", "bf16_error"}
-    assert chosen.measured["fp32_error"] < 2e-6 < 1e-4 < chosen.measured["bf16_error"]
+    assert chosen.measured["fp32_error"] < 2e-6
+    assert chosen.measured["bf16_error"] > 1e-4
     generator = torch.Generator().manual_seed(1)
     a, b = torch.randn(512, 384, generator=generator), torch.randn(384, 1536, generator=generator)
     with chosen.applied():

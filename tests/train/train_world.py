@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from seedbed.core import distributed
 from seedbed.core.counters import integers, key, uniform
 from seedbed.data.batch import Batch
 from seedbed.models import backbones
 from seedbed.objectives import objectives
 from seedbed.optim import optimizers, schedules
-from seedbed.train import distributed
 from seedbed.train.budget import Budget, Every
 from seedbed.train.checkpoint import Checkpoints
 from seedbed.train.loop import Loop

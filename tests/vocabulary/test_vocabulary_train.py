@@ -142,8 +142,9 @@ def test_as_a_function_and_from_the_store(tmp_path, corpus):
 
 def test_estimate():
     item = steps.step("train_tokenizer")
-    parameters = {"corpus": "c", "algorithm": algorithms.parse("bpe"), "sample_mb": 100.0}
+    parameters = {"corpus": "c", "algorithm": algorithms.parse("bpe"), "sample_mb": 100.0, "size": 512}
     small = item.estimated(parameters, lambda _: {"kept": {"bytes": 1e6}})
     unknown = item.estimated(parameters, lambda _: {})
+    assert small.counts == {"size": 512}
     assert small.seconds is not None and unknown.seconds is not None
     assert unknown.seconds == pytest.approx(100 * small.seconds)

@@ -26,9 +26,12 @@ def doctor(
     typer.echo(f"{'memory':14} {facts.get('memory_gib', '?')} GiB")
     place = next(folder for folder in (runs, *runs.resolve().parents) if folder.exists())
     typer.echo(f"{'disk':14} {shutil.disk_usage(place).free / 2**30:.0f} GiB free for {runs}")
-    from seedbed.train.precision import choose_precision
+    import torch
 
-    typer.echo(f"{'numerics':14} {choose_precision('auto', 'cpu')}")
+    from seedbed.train.precision import choose
+
+    torch.set_num_threads(facts["cores"])
+    typer.echo(f"{'numerics':14} {choose('auto', torch.device('cuda' if torch.cuda.is_available() else 'cpu'))}")
     for extra, package in (("hf", "transformers"), ("html", "resiliparse")):
         there = importlib.util.find_spec(package) is not None
         typer.echo(f"{'extra ' + extra:14} {'there' if there else f'missing: pip install seedbed[{extra}]'}")

@@ -25,6 +25,7 @@ def storage_errors(path: Path | str) -> Iterator[None]:
     except OSError as error:
         reasons = {
             errno.ENOSPC: ("no space left on the device", "free some space, or choose another place with --runs"),
+            errno.EFBIG: ("the file is larger than this process may write", "raise the limit (ulimit -f)"),
             errno.EDQUOT: ("the disk quota is used up", "free some space, or choose another place with --runs"),
             errno.EROFS: ("the file system is read-only", "choose another place with --runs"),
             errno.EACCES: (

@@ -1,8 +1,8 @@
 """The store: finished artifacts by fingerprint, and the working folders of those in the making.
 
 store/pretrain-3f0c.../      a finished artifact (its manifest names everything in it)
-store/work/pretrain-3f0c.../ one in the making; a killed step finds here what it had done
-store/work/pretrain-3f0c....lock
+store/unfinished/pretrain-3f0c.../ one in the making; a killed step finds here what it had done
+store/unfinished/pretrain-3f0c....lock
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Store:
     @contextlib.contextmanager
     def work(self, step: str, fingerprint: str, *, resumable: bool) -> Iterator[Path]:
         """The working folder of one artifact, locked against other processes; emptied unless the step resumes."""
-        folder = self.root / "work" / self.path(step, fingerprint).name
+        folder = self.root / "unfinished" / self.path(step, fingerprint).name
         with storage_errors(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
             lock = open(folder.with_name(folder.name + ".lock"), "w")

@@ -25,7 +25,7 @@ _SPLIT = {"validation": 0.02, "test": 0.02}
 # Measured on two cores: reading, normalizing, splitting and writing of text in files of 10 kB to 1 MB; and each
 # further curation step over the same text.
 _BYTES_PER_SECOND = 25e6
-_BYTES_PER_SECOND_AND_STEP = 60e6
+_BYTES_PER_SECOND_AND_STEP = 40e6
 _EXPANSION = 3.5  # text in compressed files
 _BYTES_PER_TOKEN = 4.0
 
@@ -116,7 +116,7 @@ def _take_in(context: StepContext, read: list[Reader], folder: Path, max_unreada
 
 def _finish(context: StepContext, curate: list[Curation], paths: list[Path], work: Path, splitter: Splitter) -> None:
     """Curation, step by step, and the finished files."""
-    from .stages import run_stage, write_dropped, write_splits
+    from .stages import kept_runs, run_stage, write_dropped, write_splits
 
     stages = []
     tally: dict[str, dict[str, int]] = context.counts.setdefault("dropped", {})
@@ -126,22 +126,31 @@ def _finish(context: StepContext, curate: list[Curation], paths: list[Path], wor
             stage = run_stage(method, name, number + 1, paths, work)
         except InputError as error:
             raise error.at(f"curate.{number}.{name}") from None
-        for path in paths:
-            path.unlink()
+        _remove(paths)
         stages.append(stage)
-        paths = stage.kept
+        paths = stage.tagged
         counts = tally.setdefault(name, {"documents": 0, "bytes": 0})
         for what, count in stage.dropped_counts.items():
             counts[what] += count
-        context.say(f"{name}: dropped {stage.dropped_counts['documents']}, kept {stage.kept_counts['documents']}")
-        if not stage.kept_counts["documents"]:
+        context.say(f"{name}: dropped {stage.dropped_counts['documents']}, kept {stage.num_kept}")
+        if not stage.num_kept:
             raise InputError(
                 f"curate.{number}.{name}", "drops every document that is left", fix="loosen it, or leave it out"
             )
-    splits, domains = write_splits(context.folder, paths, splitter)
-    write_dropped(context.folder, stages, paths[0])
+    runs = paths
+    if stages:
+        runs = kept_runs(paths, work / "kept")
+        _remove(paths)
+    splits, domains = write_splits(context.folder, runs, splitter)
+    write_dropped(context.folder, stages, runs[0])
     context.counts["splits"], context.counts["domains"] = splits, domains
     context.counts["kept"] = {what: sum(counts[what] for counts in splits.values()) for what in ("documents", "bytes")}
+
+
+def _remove(paths: list[Path]) -> None:
+    """What has been used up, so that the disk holds no more than two copies of the text."""
+    for path in paths:
+        path.unlink()
 
 
 def _check(context: StepContext) -> None:

@@ -11,7 +11,7 @@ import xxhash
 from seedbed.core.errors import InputError
 
 from .documents import Document, Reader, Unreadable
-from .tables import GROUP_BYTES, SCHEMA, Row, RunWriter, row_of, table_of
+from .tables import GROUP_BYTES, Row, RunWriter, row_of, table_of
 
 
 class Intake:
@@ -43,7 +43,7 @@ class Intake:
                 except InputError as error:
                     raise error.at(key(number, reader)) from None
         self._write()
-        return self.runs.close(SCHEMA)
+        return self.runs.close()
 
     @property
     def share_unreadable(self) -> float:

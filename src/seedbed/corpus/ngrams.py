@@ -1,58 +1,73 @@
 """N-grams of words as 64-bit hashes, for many texts at once.
 
-A word's hash is its xxh3; an n-gram's is a polynomial in its words' hashes modulo 2**64. Two different n-grams have
-the same hash with probability of about 2**-64.
+A word's hash is its xxh3, made by Daft; an n-gram's is a polynomial in its words' hashes modulo 2**64, made by numpy.
+Two different n-grams have the same hash with a probability of about 2**-64.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xxhash
 
-_BASE = 0x9E3779B97F4A7C15
-_MOST_WORDS = 1 << 20
+if TYPE_CHECKING:
+    from daft import Expression
+
+_BASE = np.uint64(0x9E3779B97F4A7C15)
+_NO_WORD = np.uint64(xxhash.xxh3_64_intdigest(b""))
 
 
-class WordHashes(dict[str, int]):
-    """The hash of each word, made when it is first met; forgets all when it has grown large."""
+def word_hashes(plain: Expression) -> Expression:
+    """The hashes of a text's words, which are parted by single spaces, as a list."""
+    from .engine import daft, functions
 
-    def __missing__(self, word: str) -> int:
-        if len(self) >= _MOST_WORDS:
-            self.clear()
-        value = self[word] = xxhash.xxh3_64_intdigest(word.encode())
-        return value
+    return functions.list_map(functions.split(plain, " "), functions.hash(daft.element(), hash_function="xxhash3_64"))
 
 
-def ngram_hashes(texts: Sequence[str], n: int, known: WordHashes) -> tuple[np.ndarray, np.ndarray]:
-    """All n-grams of texts whose words are parted by single spaces.
+def word_arrays(lists: Any) -> tuple[np.ndarray, np.ndarray]:
+    """From an Arrow array of lists of words' hashes: all of them (uint64) in order, and the number in each list."""
+    import pyarrow.compute as pc
+
+    words = np.asarray(lists.flatten(), np.uint64)
+    lengths = np.asarray(pc.list_value_length(lists), np.int64)
+    # A text without words was split into one empty word.
+    is_word = words != _NO_WORD
+    if not is_word.all():
+        lengths = lengths - np.bincount(np.repeat(np.arange(len(lengths)), lengths)[~is_word], minlength=len(lengths))
+        words = words[is_word]
+    return words, lengths
+
+
+def ngram_hashes(words: np.ndarray, lengths: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """All n-grams of texts given by `word_arrays`.
 
     Returns the hashes (uint64) of all texts one after the other, in order, and the offsets (one more than texts)
     where each text's begin. A text with fewer than n words has none.
     """
-    words = [text.split(" ") if text else [] for text in texts]
-    lengths = np.array([len(row) for row in words], np.int64)
-    hashes = map(known.__getitem__, itertools.chain.from_iterable(words))
-    flat = np.fromiter(hashes, np.uint64, int(lengths.sum()))
     counts = np.maximum(lengths - n + 1, 0)
     offsets = np.concatenate([[0], np.cumsum(counts)])
-    size = max(len(flat) - n + 1, 0)
+    size = max(len(words) - n + 1, 0)
     windows = np.zeros(size, np.uint64)
-    with np.errstate(over="ignore"):
-        for place in range(n):
-            windows = windows * np.uint64(_BASE) + flat[place : place + size]
-    starts = np.concatenate([[0], np.cumsum(lengths)])[:-1]
-    inside = np.arange(int(counts.sum())) - np.repeat(offsets[:-1], counts) + np.repeat(starts, counts)
+    for place in range(n):
+        windows *= _BASE
+        windows += words[place : place + size]
+    starts = np.cumsum(lengths) - lengths
+    inside = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], counts)
     return windows[inside], offsets
 
 
-def shingles(text: str, n: int, known: WordHashes) -> np.ndarray:
-    """The set of a text's n-grams as sorted hashes; of a text with fewer than n words, the whole as one."""
-    num_words = text.count(" ") + 1
-    hashes, _ = ngram_hashes([text], min(n, num_words), known)
-    return np.unique(hashes)
+def shingle_sets(words: np.ndarray, lengths: np.ndarray, n: int) -> list[np.ndarray]:
+    """Each text's set of n-grams as sorted hashes; of a text with fewer than n words, the whole as one."""
+    hashes, offsets = ngram_hashes(words, lengths, n)
+    ends = np.cumsum(lengths)
+    sets = []
+    for row, (length, end) in enumerate(zip(lengths.tolist(), ends.tolist(), strict=True)):
+        own = hashes[offsets[row] : offsets[row + 1]]
+        if 0 < length < n:
+            own, _ = ngram_hashes(words[end - length : end], lengths[row : row + 1], length)
+        sets.append(np.unique(own))
+    return sets
 
 
 def jaccard(left: np.ndarray, right: np.ndarray) -> float:

@@ -103,9 +103,9 @@ def license_of(distribution: importlib.metadata.Distribution) -> str:
 
 
 def _is_open_python(distribution: importlib.metadata.Distribution) -> bool:
-    files = distribution.files or []
-    compiled = any(path.suffix in (".so", ".pyd", ".dylib", ".dll") for path in files)
-    return not compiled and bool(license_of(distribution))
+    if not license_of(distribution) or "Root-Is-Purelib: false" in (distribution.read_text("WHEEL") or ""):
+        return False
+    return not any(path.suffix in (".so", ".pyd", ".dylib", ".dll") for path in distribution.files or [])
 
 
 def _wanted(path: PurePosixPath, prose: bool) -> bool:
@@ -130,7 +130,7 @@ def _stdlib_files() -> Iterator[PackageFile]:
 
 
 def _distribution_files(name: str, distribution: importlib.metadata.Distribution, prose: bool) -> Iterator[PackageFile]:
-    license = license_of(distribution)
+    license, version = license_of(distribution), distribution.version  # each access reads the metadata again
     for file in sorted(distribution.files or [], key=str):
         relative = PurePosixPath(file.as_posix())
         if ".." in relative.parts or relative.is_absolute():
@@ -144,4 +144,4 @@ def _distribution_files(name: str, distribution: importlib.metadata.Distribution
             continue
         path = Path(str(distribution.locate_file(file)))
         if path.is_file():
-            yield PackageFile(provenance, path, name, distribution.version, license)
+            yield PackageFile(provenance, path, name, version, license)

@@ -1,7 +1,8 @@
 """Documents in sorted runs on disk, and merged in the order of their ids: any size in bounded memory.
 
 A run is a Parquet file sorted by id with small row groups. Merging holds one row group of each run: what is at
-most the smallest of their last ids can be sorted and given out. Memory is about 200 MB, and 8 MB a run.
+most the smallest of their last ids can be sorted and given out. Memory: a few copies of one run (64 MB) while
+it is written, and 8 MB a run while they are merged.
 """
 
 from __future__ import annotations
@@ -64,10 +65,8 @@ class RunWriter:
         if self._waiting_bytes >= RUN_BYTES:
             self._write()
 
-    def close(self, schema: pa.Schema) -> list[Path]:
-        """Write what is left; an empty run of the given schema if there was nothing at all."""
-        if not self._waiting and not self.paths:
-            self._waiting = [schema.empty_table()]
+    def close(self) -> list[Path]:
+        """Write what is left; returns the runs."""
         if self._waiting:
             self._write()
         return self.paths

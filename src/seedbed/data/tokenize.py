@@ -74,7 +74,8 @@ def _estimate(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, A
     sizes = [sum(domain[name] for domain in measured) for name in ("bytes", "tokens")]
     ratio = sizes[0] / sizes[1] if measured and sizes[1] else _BYTES_PER_TOKEN
     seconds = num_bytes / 1e6 / (_MB_PER_SECOND * usable_cores())
-    return Estimate(seconds=seconds, tokens=float(round(num_bytes / ratio)), notes=f"{ratio:.2f} bytes per token")
+    tokens = float(round(num_bytes / ratio))
+    return Estimate(seconds=seconds, tokens=tokens, notes=f"{ratio:.2f} bytes per token", counts={"tokens": tokens})
 
 
 class _Encoder:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seedbed.core import distributed
 from seedbed.core.artifact import Artifact, Reference
 from seedbed.core.errors import InputError
 from seedbed.core.files import storage_errors, write_bytes, write_json
@@ -76,11 +77,10 @@ def run_plan(
 
     `links` is the run's folder, with a link to each step's result.
     """
-    from seedbed.train import distributed
-
     for name in set(rebuild) - {EVERYTHING}:
         plan[name]
     distributed.setup()
+    distributed.barrier()  # all have made the same plan before the first result changes what is there
     made: dict[str, Artifact] = {}
     fresh: set[str] = set()
     for planned in plan:
@@ -104,14 +104,14 @@ def call_step(name: str, parameters: dict[str, Any]) -> Artifact:
 
 def _run_shared(planned: PlannedStep, store: Store, made: dict[str, Artifact], say: Say) -> Artifact:
     """One step under torchrun: all processes run a distributed step; the first one alone the others, and commits."""
-    from seedbed.train import distributed
-
     if distributed.rank() == 0:
         artifact = _run_step(planned, store, made, say)
         distributed.barrier()
         return artifact
     if planned.step.distributed:
-        context = _context(planned, store.root / "work" / store.path(planned.step.name, planned.fingerprint).name, say)
+        context = _context(
+            planned, store.root / "unfinished" / store.path(planned.step.name, planned.fingerprint).name, say
+        )
         planned.step.function(context, **_built(planned, made))
     distributed.barrier()
     artifact_or_none = store.find(planned.step.name, planned.fingerprint)
@@ -178,6 +178,8 @@ def _built(planned: PlannedStep, made: dict[str, Artifact]) -> dict[str, Any]:
                 f"its input {reference.target} has changed since the plan was made",
                 fix="plan and run again, or run with --rebuild",
             )
+        if artifact.kind != reference.kind:  # a model's own tokenizer lies in the model's folder
+            return Artifact.kinds[reference.kind].open(artifact.path)
         return artifact
 
     return {name: build_value(value, open_reference) for name, value in planned.parameters.items()}

@@ -12,7 +12,6 @@ the disk loses what it had promised to keep; that is why loading checks every by
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -174,10 +173,4 @@ class Checkpoints:
             kept = f"; the checkpoint {self.at(self.steps()[-1]).path.name} stays" if self.steps() else ""
             if isinstance(error, StorageError):
                 raise StorageError(error.key, error.problem + kept, fix=error.fix) from error
-            if error.errno == errno.EFBIG:  # a limit on the size of files, or a file system's own
-                raise StorageError(
-                    str(error.filename or self.folder),
-                    "a file may not become this large" + kept,
-                    fix="raise the limit (ulimit -f), or choose another place with --runs",
-                ) from error
             raise

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from seedbed.core import distributed
 from seedbed.core.errors import InputError
-from seedbed.train import distributed
 
 if TYPE_CHECKING:
     import torch

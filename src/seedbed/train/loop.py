@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seedbed.core import distributed
 from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.objectives.base import Loss
-from seedbed.train import distributed
 from seedbed.train.gradients import Gradients
 from seedbed.train.metrics import MetricsLog, Progress, describe
 from seedbed.train.run import Run, Totals

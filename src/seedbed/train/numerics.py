@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from seedbed.core import distributed
 from seedbed.core.errors import InputError
 from seedbed.core.machine import usable_cores
-from seedbed.train import distributed
 from seedbed.train.precision import Precision, Wanted, choose
 
 if TYPE_CHECKING:

@@ -58,7 +58,7 @@ def pretrain(
     the gradient's norm, 0 for none. validate_every: loss on the split `validation`, where the data have one.
     trainable: patterns of parameters' names (`*` and `?`); the others keep their values.
     """
-    from seedbed.train import distributed
+    from seedbed.core import distributed
     from seedbed.train.allocator import keep_memory
     from seedbed.train.session import Session
 

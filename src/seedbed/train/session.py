@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from seedbed.core import distributed
 from seedbed.core.errors import InputError
 from seedbed.core.step import StepContext
-from seedbed.train import Intervention, distributed, report
+from seedbed.train import Intervention, report
 from seedbed.train.budget import Budget, Every
 from seedbed.train.checkpoint import Checkpoint, Checkpoints
 from seedbed.train.hooks.non_finite import NonFinite

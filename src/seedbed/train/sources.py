@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -97,11 +98,10 @@ class Sources:
         return batches
 
 
-def _label(tokens: Tokens, taken: Any) -> str:
-    """What a recipe calls the data: `abstracts` for tokens that were made of it."""
-    name = str((tokens.manifest or {}).get("name") or tokens.path.name)
-    if name.startswith("tokenize(") and name.endswith(")"):
-        name = name[len("tokenize(") : -1].split(",", maxsplit=1)[0]
+def _label(tokens: Tokens, taken: Iterable[str]) -> str:
+    """What a recipe calls the data: for tokens the name of their corpus."""
+    origin = next((item for item in tokens.inputs() if item.kind == "corpus"), tokens)
+    name = str((origin.manifest or {}).get("name") or origin.path.name)
     label, number = name, 2
     while label in taken:
         label, number = f"{name}-{number}", number + 1

@@ -91,7 +91,11 @@ def _estimate(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, A
     known = [float(count["kept"]["bytes"]) for count in counts if "kept" in count]
     megabytes = min(parameters["sample_mb"], sum(known) / 1e6) if len(known) == len(counts) else parameters["sample_mb"]
     speed = _SPEEDS.get(parameters["algorithm"].name, 1.0) * usable_cores()
-    return Estimate(seconds=megabytes / speed, notes=f"at most {megabytes:.1f} MB of text")
+    return Estimate(
+        seconds=megabytes / speed,
+        notes=f"at most {megabytes:.1f} MB of text",
+        counts={"size": parameters["size"]},
+    )
 
 
 def _check(size: int, sample_mb: float, alpha: float) -> None:

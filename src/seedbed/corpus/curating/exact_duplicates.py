@@ -23,16 +23,16 @@ class ExactDuplicates:
 
     def __call__(self, frame: DataFrame, /) -> DataFrame:
         from seedbed.corpus.engine import daft, functions
+        from seedbed.corpus.tagging import with_reasons
 
         col = daft.col
         text = functions.normalize(col("text"), lowercase=self.ignore_case, white_space=self.ignore_space)
-        keyed = frame.with_column("_low", functions.hash(text, seed=0)).with_column(
-            "_high", functions.hash(text, seed=1)
+        # Only ids and hashes go through the grouping, which holds all of its input.
+        keys = frame.select("id", functions.hash(text, seed=0).alias("low"), functions.hash(text, seed=1).alias("high"))
+        groups = keys.groupby("low", "high").agg(
+            functions.min(col("id")).alias("first"), functions.count(col("id")).alias("count")
         )
-        groups = keyed.groupby("_low", "_high").agg(
-            functions.min(col("id")).alias("_first"), functions.count(col("id")).alias("_count")
-        )
-        tagged = keyed.join(groups.where(col("_count") > 1), on=["_low", "_high"], how="left")
-        is_kept = col("_first").is_null() | (col("_first") == col("id"))
-        reason = functions.when(is_kept, daft.lit(None)).otherwise(daft.lit("same text as ") + col("_first"))
-        return tagged.with_column("reason", reason).exclude("_low", "_high", "_first", "_count")
+        repeated = keys.join(groups.where(col("count") > 1), on=["low", "high"]).where(col("id") != col("first"))
+        found = repeated.select("id", "first").to_arrow()
+        reasons = [f"same text as {first}" for first in found["first"].to_pylist()]
+        return with_reasons(frame, found["id"].to_pylist(), reasons)

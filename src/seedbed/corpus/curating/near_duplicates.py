@@ -79,19 +79,20 @@ class NearDuplicates:
         import pyarrow as pa
 
         from seedbed.corpus.engine import daft
-        from seedbed.corpus.ngrams import WordHashes, shingles
+        from seedbed.corpus.ngrams import shingle_sets, word_arrays, word_hashes
 
         sets: list[np.ndarray] = [np.empty(0, np.uint64)] * len(ids)
         signatures = np.empty((len(ids), self.num_hashes), np.uint32)
         if not ids:
             return sets, signatures
         numbers = daft.from_arrow(pa.table({"id": ids, "_number": np.arange(len(ids))}))
-        words = WordHashes()
-        for batch in self._signed(frame.join(numbers, on="id")).to_arrow_iter():
+        signed = self._signed(frame.join(numbers, on="id"))
+        for batch in signed.with_column("_words", word_hashes(daft.col("_plain"))).to_arrow_iter():
             places = batch.column("_number").to_numpy()
             signatures[places] = self._matrix(batch)
-            for place, text in zip(places, batch.column("_plain").to_pylist(), strict=True):
-                sets[place] = shingles(text, self.ngram, words)
+            found = shingle_sets(*word_arrays(batch.column("_words")), self.ngram)
+            for place, shingles in zip(places, found, strict=True):
+                sets[place] = shingles
         assert all(len(row) for row in sets)
         return sets, signatures
 

@@ -32,7 +32,7 @@ class DocstringRetrieval:
         method: Literal["finetune", "zero_shot"] = "finetune",
         epochs: float = 3.0,
         batch_size: int = 32,
-        lr: float = 2e-4,
+        lr: float = 5e-4,
         max_length: int = 128,
         max_train: int = 4_000,
         max_test: int = 500,

@@ -32,7 +32,7 @@ class PythonTokenTypes:
         method: Literal["finetune", "probe"] = "finetune",
         epochs: float = 2.0,
         batch_size: int = 16,
-        lr: float = 2e-4,
+        lr: float = 5e-4,
         max_length: int = 256,
         max_train: int = 400,
         max_test: int = 100,

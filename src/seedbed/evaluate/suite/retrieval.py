@@ -30,7 +30,7 @@ class Retrieval:
         method: Literal["finetune", "zero_shot"] = "finetune",
         epochs: float = 3.0,
         batch_size: int = 32,
-        lr: float = 2e-4,
+        lr: float = 5e-4,
         max_length: int = 256,
         max_train: int = 10_000,
         max_test: int = 1_000,

@@ -37,7 +37,7 @@ class Sentences:
         pooling: Literal["mean", "separator"] = "mean",
         epochs: float = 3.0,
         batch_size: int = 16,
-        lr: float = 2e-4,
+        lr: float = 5e-4,
         max_length: int = 512,
         max_train: int = 5_000,
         max_test: int = 1_000,

@@ -32,7 +32,7 @@ class Sequences:
         pooling: Literal["mean", "first", "last"] = "mean",
         epochs: float = 3.0,
         batch_size: int = 32,
-        lr: float = 2e-4,
+        lr: float = 5e-4,
         max_length: int = 256,
         max_train: int = 10_000,
         max_test: int = 2_000,
