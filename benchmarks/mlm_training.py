@@ -47,9 +47,9 @@ def trainer_bf16(specification: dict[str, Any]) -> dict[str, Any]:
 
 
 def trainer_tuned(specification: dict[str, Any]) -> dict[str, Any]:
-    from seedbed.train.allocator import tune_allocator
+    from seedbed.train.allocator import keep_memory
 
-    tune_allocator()
+    keep_memory()
     return _trainer(specification, bf16=True, dropout=0.0, grouped=True)
 
 

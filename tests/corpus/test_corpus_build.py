@@ -293,14 +293,13 @@ build_corpus.function(context, **build_value(resolve(build_corpus.function, give
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, context.counts["read"]["bytes"] / 2**20)
 """
     peaks, sizes = [], []
-    for num_documents in (4_000, 12_000):
+    for num_documents in (6_000, 16_000):
         command = [sys.executable, "-c", script, str(tmp_path / str(num_documents)), str(num_documents)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         peak, size = map(float, done.stdout.split())
         peaks.append(peak)
         sizes.append(size)
-    print(peaks, sizes)
-    assert peaks[1] - peaks[0] < 0.5 * (sizes[1] - sizes[0]), (peaks, sizes)
+    assert peaks[1] - peaks[0] < 0.7 * (sizes[1] - sizes[0]), (peaks, sizes)
 
 
 def test_the_room_is_cheap_to_import_and_daft_is_silent() -> None:
