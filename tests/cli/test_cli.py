@@ -176,3 +176,20 @@ def test_a_wrong_key_is_found_before_anything_runs(finished):
     home, small, *_ = finished
     done = seedbed("run", "texts-encoder.yaml", *small, "encoder.pretrain.objective.mlm.rat=0.2", cwd=home, expect=2)
     assert "encoder.pretrain.objective.mlm.rat" in done.stderr and "did you mean 'rate'" in done.stderr
+
+
+def test_two_processes_train_what_one_does(finished):
+    """The same recipe under torchrun: one process makes the corpus, both train, losses are equal but for rounding."""
+    home, small, *_ = finished
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29617"]
+    command += ["-m", "seedbed.cli.main", "run", "texts-encoder.yaml", *small, "--runs", "both"]
+    fp32 = "encoder.pretrain.precision=fp32"
+    done = subprocess.run([*command, fp32], cwd=home, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    seedbed("run", "texts-encoder.yaml", *small, fp32, "--runs", "one", cwd=home)
+    losses = [
+        [json.loads(line)["loss"] for line in (home / runs / "texts-encoder/encoder/metrics.jsonl").open()]
+        for runs in ("both", "one")
+    ]
+    assert len(losses[0]) == len(losses[1]) > 5
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)

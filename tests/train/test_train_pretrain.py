@@ -224,8 +224,10 @@ def test_tokens_of_another_tokenizer_are_refused(world: World) -> None:
 
     with workspace(world.root / "runs"):
         tokens = tokenize(corpus=world["code"], tokenizer=world["pieces"])  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="were made by another tokenizer"):
+    with pytest.raises(InputError, match="were made by another tokenizer") as caught:
         world.pretrain(data={tokens: 1.0})
+    assert "allow_tokenizer: true" in str(caught.value)
+    assert world.pretrain(data={tokens: 1.0}, tokenizer=world["larger"], allow_tokenizer=True).counts["steps"] > 0
 
 
 def test_a_model_refuses_a_larger_vocabulary(encoder: Artifact, world: World) -> None:

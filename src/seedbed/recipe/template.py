@@ -50,13 +50,14 @@ class Size:
     heads: int
     vocabulary: int
     lr: str
+    batch_tokens: int
     about: str
 
 
 SIZES = {
-    "tiny": Size(4, 256, 4, 4096, "2e-3", "about 5 M parameters: minutes on a laptop"),
-    "small": Size(6, 384, 6, 8192, "1e-3", "about 14 M parameters: an hour or a few on a laptop"),
-    "base": Size(12, 768, 12, 16384, "6e-4", "about 100 M parameters: a GPU, or days on a laptop"),
+    "tiny": Size(4, 256, 4, 4096, "1e-3", 2048, "about 5 M parameters: minutes on a laptop"),
+    "small": Size(6, 384, 6, 8192, "7e-4", 8192, "about 14 M parameters: an hour or a few on a laptop"),
+    "base": Size(12, 768, 12, 16384, "4e-4", 32768, "about 100 M parameters: a GPU, or days on a laptop"),
 }
 
 
@@ -181,11 +182,11 @@ steps:
       schedule: {{wsd: {{warmup: 0.05, decay: 0.2}}}}
       budget: {_tokens(budget)} tokens        # of about {_tokens(tokens)} in the folder
       length: {length}
-      batch_tokens: {8192 if size_name == "tiny" else 16384}
+      batch_tokens: {size.batch_tokens}
   scores:
     evaluate:
       model: {goal}
-      tasks: [{{{task}: {{corpus: corpus}}}}]
+      tasks: [{{{task}: {{corpus: corpus, max_length: {length}}}}}]
       seeds: 3
 """.replace("objective: {clm}", "objective: clm")
 

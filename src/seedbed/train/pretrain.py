@@ -45,6 +45,7 @@ def pretrain(
     save_every: Every = Every(5, "minutes"),
     validate_every: Every = Every(500, "steps"),
     trainable: list[str] = ["*"],  # noqa: B006
+    allow_tokenizer: bool = False,
     interventions: list[Annotated[Intervention, registered_interventions]] = [],  # noqa: B006
     device: Literal["auto", "cpu", "cuda"] = "auto",
     seed: int = 0,
@@ -56,7 +57,8 @@ def pretrain(
     does not count), steps, or epochs. length: tokens a row. batch_tokens: of a step, in all processes together;
     micro_tokens: of one forward pass, which bounds memory and changes nothing else but the last bits. clip: limit of
     the gradient's norm, 0 for none. validate_every: loss on the split `validation`, where the data have one.
-    trainable: patterns of parameters' names (`*` and `?`); the others keep their values.
+    trainable: patterns of parameters' names (`*` and `?`); the others keep their values. allow_tokenizer: train on
+    tokens that another tokenizer has made, whose ids mean the same.
     """
     from seedbed.core import distributed
     from seedbed.train.allocator import keep_memory
@@ -75,6 +77,7 @@ def pretrain(
         length=length,
         seed=seed,
         device=device,
+        allow_tokenizer=allow_tokenizer,
     )
     session.open_network(trainable)
     session.settle(precision, micro_tokens)

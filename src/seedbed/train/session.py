@@ -45,6 +45,7 @@ class Session:
         length: int,
         seed: int,
         device: Device,
+        allow_tokenizer: bool,
     ) -> None:
         from seedbed.models.artifact import Model
 
@@ -55,7 +56,7 @@ class Session:
         self.tokenizer = tokenizer if tokenizer is not None else model.tokenizer()
         self.vocabulary = self.tokenizer.vocabulary()
         self.pad = self.vocabulary.pad or 0
-        self.sources = Sources.open(data, self.tokenizer)
+        self.sources = Sources.open(data, self.tokenizer, allow_tokenizer=allow_tokenizer)
         self.device = find_device(device)
         self.checkpoints = Checkpoints(context.folder / "checkpoints", run=context.fingerprint, keep=2, say=self.say)
         self.checkpoint = self._newest()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seedbed.core.errors import InputError
+from seedbed.data.artifact import check_tokenizer
 
 if TYPE_CHECKING:
     from seedbed.data.artifact import Tokens
@@ -31,7 +32,7 @@ class Sources:
     labels: dict[str, str]
 
     @classmethod
-    def open(cls, data: dict[Tokens, float], tokenizer: Tokenizer) -> Sources:
+    def open(cls, data: dict[Tokens, float], tokenizer: Tokenizer, *, allow_tokenizer: bool = False) -> Sources:
         """Open all tokens. Raises InputError for weights or data that cannot be trained on."""
         if not data:
             raise InputError("data", "names no source", fix="data: {corpus: 1.0}")
@@ -41,13 +42,7 @@ class Sources:
             label = _label(tokens, labels.values())
             if not 0 <= weight < float("inf"):
                 raise InputError(f"data.{label}", "a weight is a number that is not negative", value=weight)
-            if tokens.tokenizer_digest != tokenizer.digest:
-                raise InputError(
-                    f"data.{label}",
-                    "its tokens were made by another tokenizer than the run's",
-                    value=str(tokenizer.path),
-                    fix="name the corpus here: it is tokenized as the run needs it",
-                )
+            check_tokenizer(tokens, tokenizer, allow=allow_tokenizer, key=f"data.{label}")
             name = tokens.fingerprint[:16]
             splits = tokens.splits()
             if TRAIN not in splits:
