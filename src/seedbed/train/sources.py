@@ -43,6 +43,11 @@ class Sources:
             if not 0 <= weight < float("inf"):
                 raise InputError(f"data.{label}", "a weight is a number that is not negative", value=weight)
             check_tokenizer(tokens, tokenizer, allow=allow_tokenizer, key=f"data.{label}")
+            size = tokenizer.vocabulary().size
+            if tokens.facts["vocabulary"] > size:
+                raise InputError(
+                    f"data.{label}", f"its ids go up to {tokens.facts['vocabulary'] - 1}", allowed=f"0 to {size - 1}"
+                )
             name = tokens.fingerprint[:16]
             splits = tokens.splits()
             if TRAIN not in splits:
