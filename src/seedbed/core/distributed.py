@@ -12,6 +12,7 @@ everything here is trivial and imports nothing.
 
 from __future__ import annotations
 
+import atexit
 import datetime
 import json
 import os
@@ -57,6 +58,15 @@ def setup() -> None:
     if cuda:
         torch.cuda.set_device(local_rank())
     distributed.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=_PATIENCE)
+    atexit.register(_leave)
+
+
+def _leave() -> None:
+    """Part from the others in order: threads of gloo that still run when Python goes down abort the process."""
+    from torch import distributed
+
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def barrier() -> None:
