@@ -254,7 +254,8 @@ def test_html_takes_the_main_content_in_the_declared_encoding(tmp_path: Path, he
 
 
 def test_huggingface_folders_saved_by_the_library(tmp_path: Path, helpers: Any) -> None:
-    datasets = pytest.importorskip("datasets")
+    import datasets
+
     train = datasets.Dataset.from_dict({"text": [f"t{n}" for n in range(10)], "label": list(range(10))})
     held = datasets.Dataset.from_dict({"text": ["h"], "label": [0]})
     both = datasets.DatasetDict({"train": train, "test": held})
