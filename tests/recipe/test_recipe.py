@@ -1,6 +1,7 @@
 """Recipes in YAML, and strict overrides."""
 
 import pytest
+import yaml
 
 from seedbed.core.errors import InputError
 from seedbed.recipe.recipe import load_recipe, parse_recipe
@@ -46,13 +47,37 @@ def test_overrides_change_one_value_each(recipe):
     assert recipe.steps["encoder"]["pretrain"]["objective"] == "mlm"  # the original is as it was
 
 
+def test_the_function_may_be_left_out_and_values_may_come_from_python(recipe):
+    changed = recipe.overridden({"encoder.length": 64, "encoder.objective": {"mlm": {"rate": 0.4}}})
+    assert changed.steps["encoder"]["pretrain"]["length"] == 64
+    assert changed.steps["encoder"]["pretrain"]["objective"] == {"mlm": {"rate": 0.4}}
+
+
+def test_variables_are_put_in_where_they_are_named():
+    recipe = parse_recipe(
+        {
+            "variables": {"data": "here", "size": 64},
+            "steps": {"a": {"build_corpus": {"read": [{"text": {"path": "${data}/x-${size}.txt"}}], "seed": "${size}"}}},
+        }
+    )
+    assert recipe.expanded_steps()["a"]["build_corpus"] == {"read": [{"text": {"path": "here/x-64.txt"}}], "seed": 64}
+    changed = recipe.overridden(["data=../there", "size=8"])
+    assert changed.expanded_steps()["a"]["build_corpus"]["read"] == [{"text": {"path": "../there/x-8.txt"}}]
+    assert parse_recipe(yaml.safe_load(changed.as_yaml())) == changed
+    with pytest.raises(InputError, match="did you mean 'data'"):
+        recipe.overridden(["a.read.0.text.path=${date}/x"]).expanded_steps()
+    with pytest.raises(InputError, match="neither a text nor a number"):
+        recipe.overridden(["data=[1]"])
+
+
 @pytest.mark.parametrize(
     ("override", "words"),
     [
         ("encodr.pretrain.length=8", "did you mean 'encoder'"),
-        ("encoder.finetune.length=8", "unknown function"),
+        ("encoder.finetune.length=8", "unknown parameter of pretrain"),
+        ("encoder.lenght=8", "did you mean 'length'"),
         ("encoder.pretrain", "PATH=VALUE"),
-        ("encoder.length=8", "STEP.FUNCTION.PARAMETER"),
+        ("encoder.pretrain=8", "STEP.FUNCTION.PARAMETER"),
         ("encoder.pretrain.optimizer.soap.lr=1", "is 'adamw' in the recipe, not 'soap'"),
         ("encoder.pretrain.budget.tokens.x=1", "leads through a value"),
         ("corpus.build_corpus.read.4.text.path=b", "no place in this list"),

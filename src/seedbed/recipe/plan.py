@@ -169,7 +169,7 @@ class Plan:
 def make_plan(recipe: Recipe, store: Store) -> Plan:
     """Check a whole recipe and find what is there already. Raises InputError at the first mistake."""
     plan = Plan(recipe, store)
-    for name, body in recipe.steps.items():
+    for name, body in recipe.expanded_steps().items():
         ((function, given),) = body.items()
         plan.add(name, function, given)
     remember_hashes()

@@ -1,10 +1,14 @@
-"""A recipe: named steps in a YAML file, and strict overrides of what stands in it."""
+"""A recipe: named steps in a YAML file, and strict overrides of what stands in it.
+
+`variables` are names for what differs between machines, such as the folder of the data: `${data}/news.jsonl` in a value.
+They are put in when the recipe is planned, and never stand in a fingerprint themselves.
+"""
 
 from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +18,8 @@ import yaml
 from seedbed.core.errors import InputError, unknown_key
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_KEYS = ("name", "seed", "variables", "steps")
 
 
 @dataclass
@@ -23,17 +29,25 @@ class Recipe:
     name: str
     steps: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     seed: int = 0
+    variables: dict[str, str | int | float] = field(default_factory=dict)
 
-    def overridden(self, overrides: Iterable[str]) -> Recipe:
-        """The recipe with `step.function.parameter[.component.parameter ...]=value` put in."""
+    def overridden(self, overrides: Iterable[str] | Mapping[str, Any]) -> Recipe:
+        """The recipe with `step[.function].parameter[.component.parameter ...]=value` put in; in a mapping the values
+        stand as YAML would give them."""
         recipe = copy.deepcopy(self)
-        for text in overrides:
-            _override(recipe, text)
+        pairs = overrides.items() if isinstance(overrides, Mapping) else map(_parsed_override, overrides)
+        for path, value in pairs:
+            _override(recipe, path, value)
         return recipe
 
+    def expanded_steps(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """The steps with the variables' values put in."""
+        return {name: _expanded(body, self.variables, f"steps.{name}") for name, body in self.steps.items()}
+
     def as_yaml(self) -> str:
+        facts = {"name": self.name, "seed": self.seed, "variables": self.variables, "steps": self.steps}
         return yaml.safe_dump(
-            {"name": self.name, "seed": self.seed, "steps": self.steps}, sort_keys=False, allow_unicode=True
+            {key: value for key, value in facts.items() if value != {}}, sort_keys=False, allow_unicode=True
         )
 
 
@@ -55,10 +69,10 @@ def load_recipe(path: Path | str) -> Recipe:
 def parse_recipe(content: Any, default_name: str = "recipe") -> Recipe:
     """A recipe from what YAML (or Python) gives."""
     if not isinstance(content, dict):
-        raise InputError("", "a recipe is a mapping", value=content, allowed="name, seed, steps")
+        raise InputError("", "a recipe is a mapping", value=content, allowed=_KEYS)
     for key in content:
-        if key not in ("name", "seed", "steps"):
-            raise unknown_key(str(key), str(key), ("name", "seed", "steps"))
+        if key not in _KEYS:
+            raise unknown_key(str(key), str(key), _KEYS)
     name = content.get("name", default_name)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError("name", "is no name", value=name, allowed="letters, digits, - and _, a letter first")
@@ -68,7 +82,13 @@ def parse_recipe(content: Any, default_name: str = "recipe") -> Recipe:
     steps = content.get("steps")
     if not isinstance(steps, dict) or not steps:
         raise InputError("steps", "a recipe needs at least one step", value=steps, allowed="NAME: {FUNCTION: {...}}")
-    return Recipe(name, {str(key): _step(str(key), value) for key, value in steps.items()}, seed)
+    variables = content.get("variables") or {}
+    if not isinstance(variables, dict):
+        raise InputError("variables", "a mapping of names to texts and numbers is wanted", value=variables)
+    recipe = Recipe(name, {str(key): _step(str(key), value) for key, value in steps.items()}, seed)
+    for key, value in variables.items():
+        recipe.variables[str(key)] = _variable(str(key), value)
+    return recipe
 
 
 def _step(name: str, value: Any) -> dict[str, dict[str, Any]]:
@@ -82,33 +102,78 @@ def _step(name: str, value: Any) -> dict[str, dict[str, Any]]:
     return {str(function): dict(parameters or {})}
 
 
-def _override(recipe: Recipe, text: str) -> None:
-    """Set one value. The path must lead through what is there; its last part is checked with the signature."""
+def _variable(name: str, value: Any) -> str | int | float:
+    if not _NAME.fullmatch(name):
+        raise InputError(f"variables.{name}", "is no name", allowed="letters, digits, - and _, a letter first")
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
+        raise InputError(f"variables.{name}", "is neither a text nor a number", value=value)
+    return value
+
+
+def _expanded(value: Any, variables: Mapping[str, Any], key: str) -> Any:
+    """A value with `${name}` replaced; a text that is nothing but one variable becomes its value, numbers included."""
+    if isinstance(value, dict):
+        return {
+            _expanded(name, variables, key): _expanded(item, variables, f"{key}.{name}")
+            for name, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_expanded(item, variables, f"{key}.{index}") for index, item in enumerate(value)]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+    for name in _VARIABLE.findall(value):
+        if name not in variables:
+            raise unknown_key(key, name, variables, "variable")
+    whole = _VARIABLE.fullmatch(value)
+    return variables[whole[1]] if whole else _VARIABLE.sub(lambda found: str(variables[found[1]]), value)
+
+
+def _parsed_override(text: str) -> tuple[str, Any]:
     path, mark, raw = text.partition("=")
-    parts = path.split(".")
-    if not mark or not all(parts):
+    if not mark:
         raise InputError(text, "an override is PATH=VALUE", fix="encoder.pretrain.objective.mlm.rate=0.3")
     try:
-        value = yaml.load(raw, Loader=_Loader)
+        return path, yaml.load(raw, Loader=_Loader)
     except yaml.YAMLError as error:
         raise InputError(path, f"its value is not YAML: {error}", value=raw) from None
+
+
+def _override(recipe: Recipe, path: str, value: Any) -> None:
+    """Set one value. The path must lead through what is there; its last part is checked with the signature."""
+    parts = path.split(".")
+    if not all(parts):
+        raise InputError(path, "has an empty part", fix="STEP.FUNCTION.PARAMETER=VALUE")
     if parts == ["seed"] and isinstance(value, int):
         recipe.seed = value
         return
-    if len(parts) < 3:
-        raise InputError(path, "an override leads to a parameter", fix="STEP.FUNCTION.PARAMETER=VALUE")
+    if len(parts) == 1 and parts[0] in recipe.variables:
+        recipe.variables[parts[0]] = _variable(parts[0], value)
+        return
     if parts[0] not in recipe.steps:
-        raise unknown_key(path, parts[0], recipe.steps, "step")
-    place: Any = recipe.steps[parts[0]]
-    if parts[1] not in place:
-        raise unknown_key(path, parts[1], place, f"function (step {parts[0]} has only one)")
-    place = place[parts[1]]
-    for depth, part in enumerate(parts[2:-1], start=2):
+        raise unknown_key(path, parts[0], [*recipe.steps, *recipe.variables], "step or variable")
+    ((function, place),) = recipe.steps[parts[0]].items()
+    inside = _inside(function, parts, path)
+    done = len(parts) - len(inside)
+    for depth, part in enumerate(inside[:-1], start=done):
         place = _enter(place, part, parts[depth + 1], ".".join(parts[: depth + 1]))
     if isinstance(place, list):
         place[_index(place, parts[-1], path)] = value
     else:
         place[parts[-1]] = value
+
+
+def _inside(function: str, parts: list[str], path: str) -> list[str]:
+    """The parts of a path within a step's parameters; the function's name may be left out, for a step has only one."""
+    from seedbed.core.schema import parameters_of
+    from seedbed.core.step import steps
+
+    inside = parts[2:] if len(parts) > 1 and parts[1] == function else parts[1:]
+    if not inside:
+        raise InputError(path, "an override leads to a parameter", fix="STEP.FUNCTION.PARAMETER=VALUE")
+    known = [parameter.name for parameter in parameters_of(steps.get(function, parts[0]).target)]
+    if inside[0] not in known:
+        raise unknown_key(path, inside[0], known, f"parameter of {function}")
+    return inside
 
 
 def _enter(place: Any, part: str, following: str, key: str) -> Any:
