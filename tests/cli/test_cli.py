@@ -38,7 +38,9 @@ def test_frozen_surface(tmp_path):
     assert surface == {
         "new": ["--force", "--goal", "--out", "--size", "folder"],
         "plan": ["--json", "--runs", "overrides", "recipe"],
-        "run": ["--rebuild", "--runs", "overrides", "recipe"],
+        "run": ["--only", "--rebuild", "--runs", "overrides", "recipe"],
+        "compare": ["--arm", "--equal", "--jobs", "--metric", "--runs", "--seeds", "file", "overrides"],
+        "check": ["--changed", "--jobs", "--quick", "--record", "--runs", "studies"],
         "list": ["registry"],
         "show": ["name", "registry"],
         "export": ["artifact", "target"],

@@ -9,8 +9,11 @@ from sklearn.metrics import f1_score
 
 from seedbed.evaluate.statistics import (
     bootstrap_interval,
+    detectable_effect,
+    effect_size,
     mean_interval,
     paired_difference,
+    power,
     t_cdf,
     t_quantile,
 )
@@ -90,3 +93,25 @@ def test_measure_of_classes_is_macro_f1() -> None:
     one_truth, one_said = np.eye(6)[truth], np.eye(6)[said]  # classes 4 and 5 never occur: left out
     measure = Measure(2 * one_truth * one_said, one_truth + one_said)
     assert measure.value == pytest.approx(f1_score(truth, said, average="macro"))
+
+
+@pytest.mark.parametrize("pairs", [2, 3, 5, 12])
+@pytest.mark.parametrize("effect", [0.0, 0.5, 1.0, 3.0])
+def test_power_is_that_of_the_noncentral_t(pairs, effect):
+    critical = stats.t.ppf(0.975, pairs - 1)
+    expected = stats.nct.sf(critical, pairs - 1, effect * pairs**0.5) if effect else 0.025
+    assert power(2 * effect, 2.0, pairs) == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_detectable_effect_has_the_power_asked_for():
+    found = detectable_effect(0.3, 5)
+    assert power(found, 0.3, 5) == pytest.approx(0.8, abs=1e-6)
+    assert detectable_effect(0.3, 1) == float("inf") and detectable_effect(0.0, 5) == 0.0
+    assert detectable_effect(0.3, 20) < found
+
+
+def test_the_effect_size_is_unbiased_for_few_pairs():
+    random = np.random.default_rng(0)
+    draws = random.normal(0.7, 1.0, (40_000, 4))
+    assert np.mean([effect_size(row) for row in draws]) == pytest.approx(0.7, abs=0.02)
+    assert np.isnan(effect_size([1.0, 2.0])) and np.isnan(effect_size([1.0, 1.0, 1.0]))

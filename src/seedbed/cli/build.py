@@ -83,16 +83,19 @@ def run(
     overrides: OverridesArgument = None,
     runs: RunsOption = Path("runs"),
     rebuild: Annotated[list[str] | None, typer.Option(help="Make this step anew ('all': every step).")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Run this step, and what it needs, and no other.")] = None,
 ) -> None:
     """Run a recipe: what is there already is taken, what was interrupted goes on."""
     from seedbed.recipe.execute import run_plan
 
     made, place = _planned(recipe, overrides, runs)
-    artifacts = run_plan(made, say=typer.echo, rebuild=rebuild or (), links=place.folder(made.recipe))
+    artifacts = run_plan(
+        made, say=typer.echo, rebuild=rebuild or (), links=place.folder(made.recipe), only=only or None
+    )
     from .results import print_scores
 
     for planned in made:
-        if planned.step.gives.kind == "scores":
+        if planned.name in artifacts and planned.step.gives.kind == "scores":
             print_scores(planned.name, artifacts[planned.name])
     typer.echo(f"results: {place.folder(made.recipe)}")
 

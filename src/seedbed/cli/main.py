@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from . import browse, build, machine, results
+from . import browse, build, compare, machine, results
 
 app = typer.Typer(
     name="seedbed",
@@ -24,6 +24,8 @@ app = typer.Typer(
 app.command()(build.new)
 app.command()(build.plan)
 app.command()(build.run)
+app.command()(compare.compare)
+app.command()(compare.check)
 app.command("list")(browse.list_methods)
 app.command()(browse.show)
 app.command()(results.export)

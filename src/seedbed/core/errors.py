@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class InputError(ValueError):
@@ -35,10 +36,18 @@ class InputError(ValueError):
             lines.append(f"  fix:     {self.fix}")
         return "\n".join(lines)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors cross from process to process."""
+        return _restored, (type(self), self.key, self.problem, self.value, self.allowed, self.fix)
+
     def at(self, prefix: str) -> InputError:
         """The same error, its key placed below `prefix`."""
         key = f"{prefix}.{self.key}" if self.key and prefix else prefix or self.key
         return type(self)(key, self.problem, value=self.value, allowed=self.allowed, fix=self.fix)
+
+
+def _restored(kind: type[InputError], key: str, problem: str, value: Any, allowed: Any, fix: Any) -> InputError:
+    return kind(key, problem, value=value, allowed=allowed, fix=fix)
 
 
 class StorageError(InputError):

@@ -7,6 +7,7 @@ import os
 import platform
 from typing import Any
 
+CORES = "SEEDBED_CORES"
 PACKAGES = ("torch", "numpy", "daft", "tokenizers", "sentencepiece", "safetensors", "transformers")
 
 
@@ -41,5 +42,8 @@ def machine() -> dict[str, Any]:
 
 
 def usable_cores() -> int:
-    """Cores that this process may use, which is less than the machine's in a container or under taskset."""
+    """Cores that this process may use, which is less than the machine's in a container or under taskset, or where
+    several processes share the machine by agreement (`SEEDBED_CORES`)."""
+    if os.environ.get(CORES):
+        return max(1, int(os.environ[CORES]))
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -109,3 +109,43 @@ def t_cdf(t: float, freedom: int) -> float:
     else:
         inside = sine * total
     return 0.5 + inside / 2
+
+
+def effect_size(differences: list[float] | np.ndarray) -> float:
+    """The mean of paired differences in units of their standard deviation (Cohen's d_z), with the correction of
+    Hedges (1981) for few pairs; NaN for fewer than three pairs (its expectation is infinite) or no spread."""
+    values_S = np.asarray(differences, dtype=np.float64)
+    freedom = len(values_S) - 1
+    if freedom < 2 or not (spread := float(values_S.std(ddof=1))) > 0:
+        return math.nan
+    correction = math.exp(math.lgamma(freedom / 2) - math.lgamma((freedom - 1) / 2)) / math.sqrt(freedom / 2)
+    return float(values_S.mean()) / spread * correction
+
+
+def power(effect: float, spread: float, pairs: int, confidence: float = 0.95) -> float:
+    """The probability that the t interval of `pairs` differences with this mean and standard deviation excludes zero
+    on the right side: the noncentral t distribution, integrated over the chi-square of the estimated spread."""
+    freedom = pairs - 1
+    if freedom < 1:
+        return 0.0
+    if spread == 0:
+        return 1.0 if effect else 0.0
+    critical, shift = t_quantile(0.5 + confidence / 2, freedom), abs(effect) / spread * math.sqrt(pairs)
+    scale_X = np.linspace(0.0, 1.0 + 8 / math.sqrt(2 * freedom), 4001)[1:]  # estimated over true spread
+    log_density_X = (freedom - 1) * np.log(scale_X) - freedom * scale_X**2 / 2
+    density_X = np.exp(log_density_X - log_density_X.max())
+    above_X = np.array([0.5 * math.erfc((critical * scale - shift) / math.sqrt(2)) for scale in scale_X])
+    return float((density_X * above_X).sum() / density_X.sum())
+
+
+def detectable_effect(spread: float, pairs: int, chance: float = 0.8, confidence: float = 0.95) -> float:
+    """The smallest mean difference that `pairs` seeds find with this chance; infinite for a single pair."""
+    if pairs < 2:
+        return math.inf
+    low, high = 0.0, spread
+    while power(high, spread, pairs, confidence) < chance and high > 0:
+        high *= 2
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if power(middle, spread, pairs, confidence) < chance else (low, middle)
+    return high

@@ -63,27 +63,40 @@ EVERYTHING = "all"
 
 
 def run_recipe(
-    recipe: Recipe, place: Workspace | None = None, *, say: Say = print, rebuild: Collection[str] = ()
+    recipe: Recipe,
+    place: Workspace | None = None,
+    *,
+    say: Say = print,
+    rebuild: Collection[str] = (),
+    only: Collection[str] | None = None,
 ) -> dict[str, Artifact]:
-    """Run a recipe; returns the artifact of each step by its name. `rebuild` names steps to make anew."""
+    """Run a recipe; returns the artifact of each step by its name. `rebuild` names steps to make anew; `only` those
+    that are wanted, with all that they need."""
     place = place or current_workspace()
-    return run_plan(make_plan(recipe, place.store), say=say, rebuild=rebuild, links=place.folder(recipe))
+    plan = make_plan(recipe, place.store)
+    return run_plan(plan, say=say, rebuild=rebuild, links=place.folder(recipe), only=only)
 
 
 def run_plan(
-    plan: Plan, *, say: Say = print, rebuild: Collection[str] = (), links: Path | None = None
+    plan: Plan,
+    *,
+    say: Say = print,
+    rebuild: Collection[str] = (),
+    links: Path | None = None,
+    only: Collection[str] | None = None,
 ) -> dict[str, Artifact]:
     """Run what the plan lacks, in order. What depends on a step that is made anew is made anew too.
 
-    `links` is the run's folder, with a link to each step's result.
+    `links` is the run's folder, with a link to each step's result. `only`: these steps and what they need.
     """
     for name in set(rebuild) - {EVERYTHING}:
         plan[name]
+    wanted = list(plan) if only is None else plan.needed(only)
     distributed.setup()
     distributed.barrier()  # all have made the same plan before the first result changes what is there
     made: dict[str, Artifact] = {}
     fresh: set[str] = set()
-    for planned in plan:
+    for planned in wanted:
         if EVERYTHING in rebuild or planned.name in rebuild or fresh & set(planned.inputs):
             fresh.add(planned.name)
         if planned.artifact is not None and planned.name not in fresh:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,6 +65,14 @@ class Plan:
         if name not in self._by_name:
             raise unknown_key("", name, self._by_name, "step")
         return self._by_name[name]
+
+    def needed(self, targets: Iterable[str]) -> list[PlannedStep]:
+        """The steps named and all that they are made from, in order."""
+        wanted = {self[name].name for name in targets}
+        for planned in reversed(self.steps):
+            if planned.name in wanted:
+                wanted |= set(planned.inputs) & set(self._by_name)
+        return [planned for planned in self.steps if planned.name in wanted]
 
     def estimate(self, planned: PlannedStep) -> Estimate:
         """What a step would cost. Steps that train probe the machine, so it takes seconds when first asked for."""

@@ -35,7 +35,7 @@ class Recipe:
         """The recipe with `step[.function].parameter[.component.parameter ...]=value` put in; in a mapping the values
         stand as YAML would give them."""
         recipe = copy.deepcopy(self)
-        pairs = overrides.items() if isinstance(overrides, Mapping) else map(_parsed_override, overrides)
+        pairs = overrides.items() if isinstance(overrides, Mapping) else map(parsed_override, overrides)
         for path, value in pairs:
             _override(recipe, path, value)
         return recipe
@@ -56,14 +56,19 @@ def load_recipe(path: Path | str) -> Recipe:
     file = Path(path)
     if not file.is_file():
         raise InputError(str(path), "there is no such recipe", fix="`seedbed new FOLDER` writes one")
-    try:
-        content = yaml.load(file.read_text(encoding="utf8"), Loader=_Loader)  # a SafeLoader
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(str(path), f"is not readable as YAML: {error}") from None
+    content = load_yaml(file)
     try:
         return parse_recipe(content, default_name=file.stem)
     except InputError as error:
         raise error.at(str(path)) from None
+
+
+def load_yaml(path: Path) -> Any:
+    """What stands in a YAML file. Raises InputError for what is no YAML."""
+    try:
+        return yaml.load(path.read_text(encoding="utf8"), Loader=_Loader)  # a SafeLoader
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(str(path), f"is not readable as YAML: {error}") from None
 
 
 def parse_recipe(content: Any, default_name: str = "recipe") -> Recipe:
@@ -114,8 +119,7 @@ def _expanded(value: Any, variables: Mapping[str, Any], key: str) -> Any:
     """A value with `${name}` replaced; a text that is nothing but one variable becomes its value, numbers included."""
     if isinstance(value, dict):
         return {
-            _expanded(name, variables, key): _expanded(item, variables, f"{key}.{name}")
-            for name, item in value.items()
+            _expanded(name, variables, key): _expanded(item, variables, f"{key}.{name}") for name, item in value.items()
         }
     if isinstance(value, list):
         return [_expanded(item, variables, f"{key}.{index}") for index, item in enumerate(value)]
@@ -128,7 +132,8 @@ def _expanded(value: Any, variables: Mapping[str, Any], key: str) -> Any:
     return variables[whole[1]] if whole else _VARIABLE.sub(lambda found: str(variables[found[1]]), value)
 
 
-def _parsed_override(text: str) -> tuple[str, Any]:
+def parsed_override(text: str) -> tuple[str, Any]:
+    """The path and the value of `PATH=VALUE`, the value as YAML has it."""
     path, mark, raw = text.partition("=")
     if not mark:
         raise InputError(text, "an override is PATH=VALUE", fix="encoder.pretrain.objective.mlm.rate=0.3")

@@ -44,7 +44,7 @@ def estimate_pretraining(parameters: dict[str, Any], counts_of: Callable[[Any], 
     if getattr(model, "is_reference", False):
         known = counts_of(model)
         count, speed = known.get("parameters"), known.get("tokens_per_second")
-        flops_per_token = 6 * count if count else None  # Kaplan et al., 2020: forward and backward
+        flops_per_token = _flops_per_token(known)
         notes.append("continues a model")
     else:
         size, note = _vocabulary_size(parameters["tokenizer"], counts_of)
@@ -53,14 +53,23 @@ def estimate_pretraining(parameters: dict[str, Any], counts_of: Callable[[Any], 
         flops_per_token = backbone.flops_per_token(size, length, _share_of_targets(parameters["objective"]))
         speed = 1 / _seconds_per_token(parameters, size)
         notes += note
+    flops = tokens * flops_per_token if tokens is not None and flops_per_token else None
     return Estimate(
         seconds=tokens / speed if tokens is not None and speed else None,
         tokens=tokens,
         parameters=count,
-        flops=tokens * flops_per_token if tokens is not None and flops_per_token else None,
+        flops=flops,
         notes="; ".join(notes),
-        counts={"parameters": count, "tokens_per_second": speed},
+        counts={"parameters": count, "tokens_per_second": speed, "tokens": tokens, "flops": flops},
     )
+
+
+def _flops_per_token(counts: dict[str, Any]) -> float | None:
+    """Forward and backward, as the model's training before had it; for a foreign model 6 a parameter (Kaplan et al.,
+    2020)."""
+    if counts.get("flops") and counts.get("tokens"):
+        return float(counts["flops"] / counts["tokens"])
+    return 6.0 * counts["parameters"] if counts.get("parameters") else None
 
 
 def _budget_tokens(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, Any]]) -> float | None:

@@ -1,0 +1,166 @@
+"""From a comparison to plans: one for each arm and seed, at equal cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from seedbed.core.errors import InputError
+from seedbed.core.files import read_json, write_json
+from seedbed.core.step import steps
+from seedbed.recipe.execute import Workspace
+from seedbed.recipe.plan import Plan, PlannedStep, make_plan
+from seedbed.recipe.recipe import Recipe
+
+from .comparison import Comparison
+
+COSTS = ("tokens", "steps", "flops", "seconds")
+_TOLERANCE = 0.01  # by which arms may differ in what is said to be equal
+
+
+@dataclass(frozen=True)
+class ArmRun:
+    """One arm with one seed."""
+
+    arm: str
+    seed: int
+    recipe: Recipe
+    plan: Plan
+    needed: list[PlannedStep]  # the steps that the metrics need, in order
+
+    @property
+    def training(self) -> list[PlannedStep]:
+        return [planned for planned in self.needed if trains(planned.step.name)]
+
+
+def trains(function: str) -> bool:
+    """Whether a step makes a model."""
+    return str(steps.step(function).gives.kind) == "model"
+
+
+def arm_runs(comparison: Comparison, place: Workspace, say: Callable[[str], None]) -> list[ArmRun]:
+    """All runs, seed by seed, so that what is known after an interruption is paired."""
+    recipes = {arm: comparison.recipe.overridden(overrides) for arm, overrides in comparison.arms.items()}
+    if comparison.equal != "none":
+        recipes = _equalized(comparison, recipes, place, say)
+    runs = []
+    for index in range(comparison.seeds):
+        for arm, recipe in recipes.items():
+            seeded = _seeded(comparison, recipe, index)
+            plan = _plan(arm, seeded, place)
+            runs.append(ArmRun(arm, recipe.seed + index, seeded, plan, plan.needed(comparison.targets)))
+    return runs
+
+
+def _plan(arm: str, recipe: Recipe, place: Workspace) -> Plan:
+    try:
+        return make_plan(recipe, place.store)
+    except InputError as error:
+        raise error.at(f"arms.{arm}") from None
+
+
+def _seeded(comparison: Comparison, recipe: Recipe, index: int) -> Recipe:
+    """The recipe of one repetition. Steps that train get a seed of their own; corpus, vocabulary and test sets stay,
+    so that repetitions differ in training alone."""
+    names = comparison.seeded
+    if names is None:
+        names = [name for name, body in recipe.steps.items() if trains(next(iter(body)))]
+    changes = {}
+    for name in names:
+        ((_, parameters),) = recipe.steps[name].items()
+        changes[f"{name}.seed"] = parameters.get("seed", recipe.seed) + index
+    return recipe.overridden(changes)
+
+
+def _equalized(
+    comparison: Comparison, recipes: dict[str, Recipe], place: Workspace, say: Callable[[str], None]
+) -> dict[str, Recipe]:
+    """The arms' recipes with the budget of `adjust` changed until each costs what the reference costs.
+
+    The budgets are kept: what is estimated (FLOPs of what is not made yet) or measured (seconds) would come out a
+    little different when an interrupted comparison goes on.
+    """
+    path = place.root / "comparisons" / f"{comparison.name}-budgets.json"
+    known: dict[str, dict[str, str]] = read_json(path) if path.is_file() else {}
+    if comparison.digest not in known:
+        known[comparison.digest] = _budgets(comparison, recipes, place)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, known)
+    found = dict(recipes)
+    for arm, budget in known[comparison.digest].items():
+        say(f"{arm}: {comparison.adjust} trains for {budget}, so that the {comparison.equal} are equal")
+        found[arm] = found[arm].overridden({f"{comparison.adjust}.budget": budget})
+    return found
+
+
+def _budgets(comparison: Comparison, recipes: dict[str, Recipe], place: Workspace) -> dict[str, str]:
+    """The budgets that must change, by arm."""
+    costs = {arm: _cost(comparison, recipe, arm, place) for arm, recipe in recipes.items()}
+    goal = costs[comparison.reference].total
+    budgets = {}
+    for arm, cost in costs.items():
+        if abs(cost.total - goal) <= _TOLERANCE * goal:
+            continue
+        if comparison.adjust is None:
+            listed = ", ".join(f"{name} {other.total:.4g}" for name, other in costs.items())
+            raise InputError(
+                "equal",
+                f"the arms do not cost the same {comparison.equal}: {listed}",
+                fix="`adjust: STEP` changes that step's budget; `equal: none` compares them as they are",
+            )
+        wanted = cost.amount + (goal - cost.total) / cost.rate
+        if wanted <= 0:
+            raise InputError(
+                "adjust",
+                f"even without {comparison.adjust} the arm {arm} costs more than {comparison.reference}",
+                value=cost.total,
+            )
+        budgets[arm] = f"{math.ceil(wanted)} {cost.unit}"
+    return budgets
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """What an arm costs, in what is kept equal; and the step whose budget can change that."""
+
+    total: float
+    rate: float  # of the step, for each unit of its budget
+    amount: float  # its budget
+    unit: str
+
+
+def _cost(comparison: Comparison, recipe: Recipe, arm: str, place: Workspace) -> _Cost:
+    plan = _plan(arm, recipe, place)
+    training = [planned for planned in plan.needed(comparison.targets) if trains(planned.step.name)]
+    if not training:
+        raise InputError("equal", f"the arm {arm} trains nothing", value=comparison.equal, fix="equal: none")
+    amounts: dict[str, float] = {}
+    for planned in training:
+        amount = _expected(plan, planned)[comparison.equal]
+        if amount is None:
+            raise InputError("equal", f"the {comparison.equal} of {planned.name} are not known before it runs")
+        amounts[planned.name] = amount
+    name = comparison.adjust or training[-1].name
+    if name not in amounts:
+        raise InputError("adjust", f"the arm {arm} does not train this step", value=name, allowed=list(amounts))
+    budget = plan[name].parameters["budget"]
+    return _Cost(sum(amounts.values()), amounts[name] / budget.amount, budget.amount, budget.unit)
+
+
+def _expected(plan: Plan, planned: PlannedStep) -> dict[str, float | None]:
+    """Tokens, steps, FLOPs and seconds of a training step: exact for the first two, else estimated."""
+    estimate = plan.estimate(planned)
+    budget = planned.parameters["budget"]
+    row = planned.parameters["batch_tokens"] // planned.parameters["length"] * planned.parameters["length"]
+    if budget.unit == "steps":
+        num_steps: float | None = float(budget.amount)
+    else:
+        num_steps = math.ceil(estimate.tokens / row) if estimate.tokens else None
+    return {"tokens": estimate.tokens, "steps": num_steps, "flops": estimate.flops, "seconds": estimate.seconds}
+
+
+def costs_of(counts: dict[str, Any]) -> dict[str, float | None]:
+    """What a finished training step cost, from its manifest's counts."""
+    return {name: None if counts.get(name) is None else float(counts[name]) for name in COSTS}

@@ -1,0 +1,134 @@
+"""The steps of all runs as one list of jobs: each distinct step once, done one after the other or side by side.
+
+Steps are the same if their fingerprints are, so what arms and seeds share is made once. Side by side, each process
+gets its part of the cores (`SEEDBED_CORES`): small models fill one core better than two half. The last bits of results
+depend on the number of cores that a step had.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+from seedbed.core.errors import InputError
+from seedbed.core.machine import CORES, usable_cores
+from seedbed.recipe.execute import Workspace, run_plan
+from seedbed.recipe.plan import make_plan
+from seedbed.recipe.recipe import Recipe
+
+from .arms import ArmRun
+
+Say = Callable[[str], None]
+Progress = Callable[[int], None]  # is told how many runs, from the first on, are whole
+
+
+@dataclass
+class Job:
+    """One step to make; `runs` are the places of the runs that need it."""
+
+    label: str
+    recipe: Recipe
+    step: str
+    fingerprint: str
+    waits_for: set[str]
+    runs: list[int] = field(default_factory=list)
+
+
+def jobs_of(runs: Sequence[ArmRun]) -> list[Job]:
+    """The steps that are not there yet, each once, in the order of the runs."""
+    jobs: dict[str, Job] = {}
+    for place, run in enumerate(runs):
+        for planned in run.needed:
+            if planned.is_cached:
+                continue
+            if planned.fingerprint not in jobs:
+                waits_for = {reference.fingerprint for reference in planned.inputs.values()} & set(jobs)
+                label = f"{planned.name} ({run.arm}, seed {run.seed})"
+                jobs[planned.fingerprint] = Job(label, run.recipe, planned.name, planned.fingerprint, waits_for)
+            jobs[planned.fingerprint].runs.append(place)
+    return list(jobs.values())
+
+
+def work(runs: Sequence[ArmRun], place: Workspace, processes: int, say: Say, progress: Progress) -> None:
+    """Make all that the runs lack. After each step `progress` is told how many runs, from the first on, are whole."""
+    jobs = jobs_of(runs)
+    waiting = [0] * len(runs)
+    for job in jobs:
+        for index in job.runs:
+            waiting[index] += 1
+
+    def whole() -> int:
+        return next((index for index, count in enumerate(waiting) if count), len(runs))
+
+    progress(whole())
+    done = _one_by_one(jobs, place, say) if processes == 1 else _side_by_side(jobs, place, processes, say)
+    for number, job in enumerate(done, 1):
+        for index in job.runs:
+            waiting[index] -= 1
+        say(f"[{number}/{len(jobs)}] {job.label}")
+        progress(whole())
+
+
+def _one_by_one(jobs: Sequence[Job], place: Workspace, say: Say) -> Iterator[Job]:
+    for job in jobs:
+        plan = make_plan(job.recipe, place.store)
+        run_plan(plan, only=[job.step], say=lambda line: None if "from the store" in line else say(line))
+        yield job
+
+
+def _side_by_side(jobs: Sequence[Job], place: Workspace, processes: int, say: Say) -> Iterator[Job]:
+    """Jobs as they end. A failing one lets the running ones end, starts no other, and is raised."""
+    left = {job.fingerprint: job for job in jobs}
+    running: dict[Future[None], Job] = {}
+    with _cores(max(1, usable_cores() // processes)):
+        pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+        try:
+            while left or running:
+                busy = {job.fingerprint for job in running.values()}
+                for job in [job for job in left.values() if not job.waits_for & (set(left) | busy)]:
+                    if len(running) == processes:
+                        break
+                    say(f"{job.label} ...")
+                    running[pool.submit(_make, job.recipe, job.step, str(place.root))] = left.pop(job.fingerprint)
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    job = running.pop(future)
+                    _raise_readably(future, job)
+                    yield job
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _make(recipe: Recipe, step: str, root: str) -> None:
+    """In a process of its own: make one step, whose inputs are there."""
+    run_plan(make_plan(recipe, Workspace(Path(root)).store), only=[step], say=lambda _: None)
+
+
+def _raise_readably(future: Future[None], job: Job) -> None:
+    try:
+        future.result()
+    except BrokenProcessPool:
+        raise InputError(
+            job.label,
+            "its process has died",
+            fix="the same command goes on; with less memory in use, or --jobs 1, if it was killed for memory",
+        ) from None
+
+
+@contextmanager
+def _cores(number: int) -> Iterator[None]:
+    """What processes started within may use."""
+    before = os.environ.get(CORES)
+    os.environ[CORES] = str(number)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[CORES]
+        else:
+            os.environ[CORES] = before

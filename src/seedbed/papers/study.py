@@ -1,0 +1,61 @@
+"""Studies: a paper's claim as a comparison that anyone can run (`papers/studies/<paper>-<name>.yaml`).
+
+Beside what a comparison has, a study says:
+- `paper`, its number in the catalogue; `claim`, in our own words;
+- `notes`: what is smaller than in the paper, and what that can hide;
+- `effect`, the claimed difference in units of the first statement's metric, and `spread`, the standard deviation of
+  that statement's paired differences as a pilot found it: from them the study's power is computed before it runs;
+- `quick`, changes (`overrides`, `seeds`) under which it runs in a minute on data that it makes itself, to see that
+  everything works. A quick result is never evidence.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from seedbed.compare.comparison import Comparison, check, load_comparison
+from seedbed.core.errors import InputError, unknown_key
+
+STUDIES = Path(__file__).parent / "studies"
+_REQUIRED = ("paper", "claim", "notes", "quick")
+_QUICK = ("overrides", "seeds")
+
+
+def study_files(names: Sequence[str] = ()) -> list[Path]:
+    """The files of the named studies, all of them without names. A name is a paper's number (`29`, `029`), a study's
+    name (`029-domain-vocabulary`), or the path of a file."""
+    known = sorted(STUDIES.glob("*.yaml"))
+    found: list[Path] = []
+    for name in names:
+        matches = [path for path in known if path.stem == name or path.stem.split("-")[0] == name.zfill(3)]
+        if not matches and not Path(name).is_file():
+            raise unknown_key("", name, [path.stem for path in known], "study")
+        found += matches or [Path(name)]
+    return list(dict.fromkeys(found)) if names else known
+
+
+def load_study(path: Path, *, quick: bool = False, overrides: Iterable[str] = ()) -> Comparison:
+    """A study as a comparison. `overrides` change its recipe; `quick` makes it as small as the study says."""
+    study = load_comparison(path)
+    for key in _REQUIRED:
+        if key not in study.study:
+            raise InputError(f"{path}.{key}", "is required in a study")
+    if study.expect is None:
+        raise InputError(f"{path}.expect", "is required in a study")
+    recipe = study.recipe
+    changes: dict[str, Any] = {}
+    if quick:
+        smaller = study.study["quick"]
+        for key in smaller:
+            if key not in _QUICK:
+                raise unknown_key(f"{path}.quick.{key}", key, _QUICK)
+        recipe = recipe.overridden(smaller.get("overrides", {}))
+        changes = {"seeds": smaller.get("seeds", 2), "name": f"{study.name}-quick"}
+    known = path.stem if path.parent == STUDIES else str(path)
+    command = f"seedbed check {known}{' --quick' if quick else ''}"
+    study = dataclasses.replace(study, recipe=recipe.overridden(overrides), command=command, **changes)
+    check(study)
+    return study

@@ -1,0 +1,123 @@
+"""Arms with paired seeds: shared steps once, interruptions, equal cost, and numbers that are the artifacts' own."""
+
+import json
+
+import pytest
+from conftest import comparison
+
+from seedbed.compare import run as run_module
+from seedbed.compare.arms import arm_runs
+from seedbed.compare.run import compare, foresight
+from seedbed.compare.work import jobs_of
+from seedbed.core.artifact import open_any
+from seedbed.core.errors import InputError
+from seedbed.recipe.execute import Workspace
+
+
+def quiet(line):
+    del line
+
+
+def test_a_comparison_runs_goes_on_and_tells_what_the_artifacts_tell(folder, monkeypatch):
+    place = Workspace(folder / "runs")
+    made = comparison(folder)
+    jobs = jobs_of(arm_runs(made, place, quiet))
+    assert [job.step for job in jobs[:3]] == ["corpus", "vocabulary", "tokenize(corpus, vocabulary)"]
+    assert len(jobs) == 3 + 2 * 4  # shared steps once, two for each arm and seed, nothing that no metric needs
+
+    written = []
+    original = run_module.write_json
+
+    def stop_after_first(path, value):
+        original(path, value)
+        written.append(value)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_module, "write_json", stop_after_first)
+    with pytest.raises(KeyboardInterrupt):
+        compare(made, place, say=quiet)
+    assert written[0]["seeds"] == [5] and written[0]["verdict"] == "not resolved"
+    monkeypatch.setattr(run_module, "write_json", original)
+    lines = []
+    result = compare(made, place, say=lines.append)
+    assert sum(line.startswith("[") for line in lines) == 4  # the second seed only
+
+    assert result == json.loads((folder / "runs" / "comparisons" / "rates.json").read_text())
+    assert result["seeds"] == [5, 6] and result["equal"] == "tokens" and result["quick"] is False
+    for arm in ("plain", "high"):
+        scores = [open_any(place.root / "store" / name) for name in result["arms"][arm]["artifacts"] if "eval" in name]
+        own = [artifact.value("masked_accuracy", "nats") for artifact in scores]
+        assert result["arms"][arm]["values"]["nats"] == pytest.approx(own, rel=1e-5)
+        assert result["arms"][arm]["cost"]["tokens"] == pytest.approx(4000, rel=0.1)
+        assert result["arms"][arm]["cost"]["flops"] > 0
+        assert len(set(own)) == 2  # seeds differ
+    difference = result["differences"][0]["difference"]["mean"]
+    values = {arm: result["arms"][arm]["values"]["nats"] for arm in result["arms"]}
+    assert difference == pytest.approx(
+        sum(h - p for h, p in zip(values["high"], values["plain"], strict=True)) / 2, rel=1e-3
+    )
+    assert result["metrics"]["nats"]["higher_is_better"] is False
+    assert result["contrasts"][0]["outcome"] in ("holds", "fails", "open")
+    assert result["arms"]["plain"]["curves"]["encoder"]["tokens"][-1] >= 4000
+    assert "seedbed.objectives.mlm" in result["sources"]
+
+
+def test_side_by_side_gives_the_same_seeds_and_arms(folder):
+    one = compare(comparison(folder, seeds=1), Workspace(folder / "one"), say=quiet)
+    two = compare(comparison(folder, seeds=1), Workspace(folder / "two"), processes=2, say=quiet)
+    for arm in ("plain", "high"):
+        assert two["arms"][arm]["values"]["nats"] == pytest.approx(one["arms"][arm]["values"]["nats"], rel=1e-3)
+
+
+def test_arms_of_unequal_cost_are_refused_or_adjusted(folder):
+    arms = {"plain": {}, "wide": {"encoder.model": {"encoder": {"layers": 2, "width": 64, "heads": 2}}}}
+    place = Workspace(folder / "runs")
+    made = comparison(folder, arms=arms, equal="flops", expect=None)
+    with pytest.raises(InputError, match="do not cost the same flops"):
+        arm_runs(made, place, quiet)
+    made = comparison(folder, arms=arms, equal="flops", adjust="encoder", expect=None)
+    lines = []
+    runs = arm_runs(made, place, lines.append)
+    assert "wide: encoder trains for" in lines[0]
+    costs = {run.arm: run.plan.estimate(run.plan["encoder"]).flops for run in runs}
+    assert costs["wide"] == pytest.approx(costs["plain"], rel=0.02)
+    again = arm_runs(made, place, quiet)
+    assert [run.plan["encoder"].fingerprint for run in again] == [run.plan["encoder"].fingerprint for run in runs]
+    longer = comparison(folder, arms={"plain": {}, "long": {"encoder.budget": "8k tokens"}}, expect=None)
+    with pytest.raises(InputError, match="do not cost the same tokens"):
+        arm_runs(longer, place, quiet)
+    assert arm_runs(comparison(folder, arms=longer.arms, equal="none", expect=None), place, quiet)
+
+
+def test_power_is_told_before_it_runs(folder):
+    small = comparison(folder, seeds=3, effect=0.1, spread=0.2, paper="001", claim="c", notes="n", quick={})
+    lines = foresight(small)
+    assert "probability 0.08" in lines[0] and "too small for its claim" in lines[1] and "34 seeds would do" in lines[1]
+    large = comparison(folder, seeds=3, effect=10, spread=0.2)
+    assert len(foresight(large)) == 1 and "probability 1.00" in foresight(large)[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"arms": {"plain": {}}}, "at least two"),
+        ({"arms": {"plain": {}, "high": {"encodr.length": 8}}}, "did you mean 'encoder'"),
+        ({"metric": "score.masked_accuracy.nats"}, "did you mean 'scores'"),
+        ({"metric": "scores"}, "leads nowhere"),
+        ({"equal": "hours"}, "can be kept equal"),
+        ({"reference": "plane"}, "did you mean 'plain'"),
+        ({"expect": "plain < low"}, "unknown arm"),
+        ({"seeds": 0}, "at least 1"),
+        ({"sedes": 2}, "did you mean 'seeds'"),
+        ({"seeded": ["encodr"]}, "did you mean 'encoder'"),
+    ],
+)
+def test_mistakes_are_found_before_anything_runs(folder, changes, words):
+    with pytest.raises(InputError, match=words):
+        comparison(folder, **changes)
+
+
+def test_a_metric_that_does_not_exist_names_what_does(folder):
+    made = comparison(folder, seeds=1, metric="scores.masked_accuracy.nuts", expect=None)
+    with pytest.raises(InputError, match="did you mean 'nats'"):
+        compare(made, Workspace(folder / "runs"), say=quiet)
