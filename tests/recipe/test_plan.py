@@ -187,6 +187,18 @@ def test_mistakes_are_found_before_anything_runs(tmp_path, recipe, override, wor
     assert runs == []
 
 
+def test_a_plan_for_one_step_needs_nothing_of_the_others(tmp_path, recipe):
+    recipe.steps["lost"] = {"toy_dough": {"flour": str(tmp_path / "nowhere.txt")}}
+    store = Workspace(tmp_path / "runs").store
+    with pytest.raises(InputError, match="no file has this path"):
+        make_plan(recipe, store)
+    last = list(recipe.steps)[-2]
+    planned = [planned.name for planned in make_plan(recipe, store, [last])]
+    assert planned[-1] == last and "lost" not in planned and len(planned) > 1
+    with pytest.raises(InputError, match="unknown step"):
+        make_plan(recipe, store, ["loaf"])
+
+
 def test_python_calls_share_the_store_with_recipes(tmp_path, recipe):
     with workspace(tmp_path / "runs") as place:
         run_recipe(recipe, place, say=lambda _: None)

@@ -57,7 +57,9 @@ def test_variables_are_put_in_where_they_are_named():
     recipe = parse_recipe(
         {
             "variables": {"data": "here", "size": 64},
-            "steps": {"a": {"build_corpus": {"read": [{"text": {"path": "${data}/x-${size}.txt"}}], "seed": "${size}"}}},
+            "steps": {
+                "a": {"build_corpus": {"read": [{"text": {"path": "${data}/x-${size}.txt"}}], "seed": "${size}"}}
+            },
         }
     )
     assert recipe.expanded_steps()["a"]["build_corpus"] == {"read": [{"text": {"path": "here/x-64.txt"}}], "seed": 64}

@@ -88,25 +88,25 @@ def run(
     """Run a recipe: what is there already is taken, what was interrupted goes on."""
     from seedbed.recipe.execute import run_plan
 
-    made, place = _planned(recipe, overrides, runs)
-    artifacts = run_plan(
-        made, say=typer.echo, rebuild=rebuild or (), links=place.folder(made.recipe), only=only or None
-    )
+    made, place = _planned(recipe, overrides, runs, only)
+    artifacts = run_plan(made, say=typer.echo, rebuild=rebuild or (), links=place.folder(made.recipe))
     from .results import print_scores
 
     for planned in made:
-        if planned.name in artifacts and planned.step.gives.kind == "scores":
+        if planned.step.gives.kind == "scores":
             print_scores(planned.name, artifacts[planned.name])
     typer.echo(f"results: {place.folder(made.recipe)}")
 
 
-def _planned(recipe: Path, overrides: list[str] | None, runs: Path) -> tuple[Plan, Workspace]:
+def _planned(
+    recipe: Path, overrides: list[str] | None, runs: Path, only: list[str] | None = None
+) -> tuple[Plan, Workspace]:
     from seedbed.recipe.execute import Workspace
     from seedbed.recipe.plan import make_plan
     from seedbed.recipe.recipe import load_recipe
 
     place = Workspace(runs)
-    return make_plan(load_recipe(recipe).overridden(overrides or []), place.store), place
+    return make_plan(load_recipe(recipe).overridden(overrides or []), place.store, only or None), place
 
 
 def _row(made: Plan, planned: PlannedStep) -> dict[str, Any]:

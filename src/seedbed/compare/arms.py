@@ -27,12 +27,12 @@ class ArmRun:
     arm: str
     seed: int
     recipe: Recipe
-    plan: Plan
-    needed: list[PlannedStep]  # the steps that the metrics need, in order
+    targets: list[str]
+    plan: Plan  # of the targets and what they need
 
     @property
     def training(self) -> list[PlannedStep]:
-        return [planned for planned in self.needed if trains(planned.step.name)]
+        return [planned for planned in self.plan if trains(planned.step.name)]
 
 
 def trains(function: str) -> bool:
@@ -49,14 +49,15 @@ def arm_runs(comparison: Comparison, place: Workspace, say: Callable[[str], None
     for index in range(comparison.seeds):
         for arm, recipe in recipes.items():
             seeded = _seeded(comparison, recipe, index)
-            plan = _plan(arm, seeded, place)
-            runs.append(ArmRun(arm, recipe.seed + index, seeded, plan, plan.needed(comparison.targets)))
+            runs.append(
+                ArmRun(arm, recipe.seed + index, seeded, comparison.targets, _plan(comparison, arm, seeded, place))
+            )
     return runs
 
 
-def _plan(arm: str, recipe: Recipe, place: Workspace) -> Plan:
+def _plan(comparison: Comparison, arm: str, recipe: Recipe, place: Workspace) -> Plan:
     try:
-        return make_plan(recipe, place.store)
+        return make_plan(recipe, place.store, comparison.targets)
     except InputError as error:
         raise error.at(f"arms.{arm}") from None
 
@@ -132,8 +133,8 @@ class _Cost:
 
 
 def _cost(comparison: Comparison, recipe: Recipe, arm: str, place: Workspace) -> _Cost:
-    plan = _plan(arm, recipe, place)
-    training = [planned for planned in plan.needed(comparison.targets) if trains(planned.step.name)]
+    plan = _plan(comparison, arm, recipe, place)
+    training = [planned for planned in plan if trains(planned.step.name)]
     if not training:
         raise InputError("equal", f"the arm {arm} trains nothing", value=comparison.equal, fix="equal: none")
     amounts: dict[str, float] = {}

@@ -77,7 +77,7 @@ def sources(runs: Sequence[ArmRun]) -> dict[str, str]:
 
     targets = {}
     for run in runs:
-        for planned in run.needed:
+        for planned in run.plan:
             used = [item for item in walk(planned.parameters) if isinstance(item, Component)]
             for target in (steps.get(planned.step.name).target, *(item.entry.target for item in used)):
                 targets[target.__module__] = target

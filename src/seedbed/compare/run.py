@@ -56,7 +56,7 @@ def compare(
 
 def _collect(comparison: Comparison, runs: Sequence[ArmRun], place: Workspace) -> Result:
     """The result of runs of which every step is there."""
-    made = [run_plan(make_plan(run.recipe, place.store), only=comparison.targets, say=lambda _: None) for run in runs]
+    made = [run_plan(make_plan(run.recipe, place.store, comparison.targets), say=lambda _: None) for run in runs]
     return make_result(comparison, runs, made)
 
 

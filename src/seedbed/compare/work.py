@@ -18,7 +18,7 @@ from pathlib import Path
 
 from seedbed.core.errors import InputError
 from seedbed.core.machine import CORES, usable_cores
-from seedbed.recipe.execute import Workspace, run_plan
+from seedbed.recipe.execute import Workspace, run_step
 from seedbed.recipe.plan import make_plan
 from seedbed.recipe.recipe import Recipe
 
@@ -34,6 +34,7 @@ class Job:
 
     label: str
     recipe: Recipe
+    targets: list[str]  # of the run that it was met in first
     step: str
     fingerprint: str
     waits_for: set[str]
@@ -44,13 +45,15 @@ def jobs_of(runs: Sequence[ArmRun]) -> list[Job]:
     """The steps that are not there yet, each once, in the order of the runs."""
     jobs: dict[str, Job] = {}
     for place, run in enumerate(runs):
-        for planned in run.needed:
+        for planned in run.plan:
             if planned.is_cached:
                 continue
             if planned.fingerprint not in jobs:
                 waits_for = {reference.fingerprint for reference in planned.inputs.values()} & set(jobs)
                 label = f"{planned.name} ({run.arm}, seed {run.seed})"
-                jobs[planned.fingerprint] = Job(label, run.recipe, planned.name, planned.fingerprint, waits_for)
+                jobs[planned.fingerprint] = Job(
+                    label, run.recipe, run.targets, planned.name, planned.fingerprint, waits_for
+                )
             jobs[planned.fingerprint].runs.append(place)
     return list(jobs.values())
 
@@ -77,8 +80,7 @@ def work(runs: Sequence[ArmRun], place: Workspace, processes: int, say: Say, pro
 
 def _one_by_one(jobs: Sequence[Job], place: Workspace, say: Say) -> Iterator[Job]:
     for job in jobs:
-        plan = make_plan(job.recipe, place.store)
-        run_plan(plan, only=[job.step], say=lambda line: None if "from the store" in line else say(line))
+        _make(job, place.root, say)
         yield job
 
 
@@ -95,7 +97,7 @@ def _side_by_side(jobs: Sequence[Job], place: Workspace, processes: int, say: Sa
                     if len(running) == processes:
                         break
                     say(f"{job.label} ...")
-                    running[pool.submit(_make, job.recipe, job.step, str(place.root))] = left.pop(job.fingerprint)
+                    running[pool.submit(_make, job, place.root)] = left.pop(job.fingerprint)
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     job = running.pop(future)
                     _raise_readably(future, job)
@@ -104,9 +106,9 @@ def _side_by_side(jobs: Sequence[Job], place: Workspace, processes: int, say: Sa
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _make(recipe: Recipe, step: str, root: str) -> None:
-    """In a process of its own: make one step, whose inputs are there."""
-    run_plan(make_plan(recipe, Workspace(Path(root)).store), only=[step], say=lambda _: None)
+def _make(job: Job, root: Path, say: Say = lambda line: None) -> None:
+    """Make one step, whose inputs are there; also in a process of its own."""
+    run_step(make_plan(job.recipe, Workspace(root).store, job.targets), job.step, say)
 
 
 def _raise_readably(future: Future[None], job: Job) -> None:

@@ -73,30 +73,24 @@ def run_recipe(
     """Run a recipe; returns the artifact of each step by its name. `rebuild` names steps to make anew; `only` those
     that are wanted, with all that they need."""
     place = place or current_workspace()
-    plan = make_plan(recipe, place.store)
-    return run_plan(plan, say=say, rebuild=rebuild, links=place.folder(recipe), only=only)
+    plan = make_plan(recipe, place.store, only)
+    return run_plan(plan, say=say, rebuild=rebuild, links=place.folder(recipe))
 
 
 def run_plan(
-    plan: Plan,
-    *,
-    say: Say = print,
-    rebuild: Collection[str] = (),
-    links: Path | None = None,
-    only: Collection[str] | None = None,
+    plan: Plan, *, say: Say = print, rebuild: Collection[str] = (), links: Path | None = None
 ) -> dict[str, Artifact]:
     """Run what the plan lacks, in order. What depends on a step that is made anew is made anew too.
 
-    `links` is the run's folder, with a link to each step's result. `only`: these steps and what they need.
+    `links` is the run's folder, with a link to each step's result.
     """
     for name in set(rebuild) - {EVERYTHING}:
         plan[name]
-    wanted = list(plan) if only is None else plan.needed(only)
     distributed.setup()
     distributed.barrier()  # all have made the same plan before the first result changes what is there
     made: dict[str, Artifact] = {}
     fresh: set[str] = set()
-    for planned in wanted:
+    for planned in plan:
         if EVERYTHING in rebuild or planned.name in rebuild or fresh & set(planned.inputs):
             fresh.add(planned.name)
         if planned.artifact is not None and planned.name not in fresh:
@@ -113,6 +107,12 @@ def call_step(name: str, parameters: dict[str, Any]) -> Artifact:
     """Run one step as a function."""
     recipe = Recipe(name, {name: {name: parameters}})
     return run_plan(make_plan(recipe, current_workspace().store), say=lambda _: None)[name]
+
+
+def run_step(plan: Plan, name: str, say: Say) -> Artifact:
+    """Run one step of a plan, implicit ones too, whose inputs are there."""
+    made = {planned.name: planned.artifact for planned in plan if planned.artifact is not None}
+    return made[name] if name in made else _run_step(plan[name], plan.store, made, say)
 
 
 def _run_shared(planned: PlannedStep, store: Store, made: dict[str, Artifact], say: Say) -> Artifact:

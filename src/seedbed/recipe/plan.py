@@ -49,7 +49,8 @@ class PlannedStep:
 
 
 class Plan:
-    """The steps of a recipe in order, those before that others need."""
+    """The steps of a recipe in order, those before that others need; what a step refers to is planned when it is
+    met, so that a plan for some steps needs nothing (no data either) of the others."""
 
     def __init__(self, recipe: Recipe, store: Store) -> None:
         self.recipe, self.store = recipe, store
@@ -57,6 +58,9 @@ class Plan:
         self._by_fingerprint: dict[str, PlannedStep] = {}
         self._by_name: dict[str, PlannedStep] = {}
         self._estimates: dict[str, Estimate] = {}
+        self._bodies = recipe.expanded_steps()
+        self._order = list(self._bodies)
+        self._adding: list[str] = []  # named steps that are being checked, each for the one before it
 
     def __iter__(self) -> Iterator[PlannedStep]:
         return iter(self.steps)
@@ -66,19 +70,21 @@ class Plan:
             raise unknown_key("", name, self._by_name, "step")
         return self._by_name[name]
 
-    def needed(self, targets: Iterable[str]) -> list[PlannedStep]:
-        """The steps named and all that they are made from, in order."""
-        wanted = {self[name].name for name in targets}
-        for planned in reversed(self.steps):
-            if planned.name in wanted:
-                wanted |= set(planned.inputs) & set(self._by_name)
-        return [planned for planned in self.steps if planned.name in wanted]
-
     def estimate(self, planned: PlannedStep) -> Estimate:
         """What a step would cost. Steps that train probe the machine, so it takes seconds when first asked for."""
         if planned.fingerprint not in self._estimates:
             self._estimates[planned.fingerprint] = planned.step.estimated(planned.parameters, self._counts_of)
         return self._estimates[planned.fingerprint]
+
+    def add_named(self, name: str) -> None:
+        """Plan a step of the recipe, and before it those that it needs, unless it is planned."""
+        if name not in self._bodies:
+            raise unknown_key("", name, self._bodies, "step")
+        if name not in self._by_name:
+            ((function, given),) = self._bodies[name].items()
+            self._adding.append(name)
+            self.add(name, function, given)
+            self._adding.pop()
 
     def add(self, name: str, function: str, given: dict[str, Any], *, implicit: bool = False) -> PlannedStep:
         """Check one step and place it; an implicit one that is there already is shared."""
@@ -150,6 +156,8 @@ class Plan:
             kind_of_name.reset(token)
 
     def _kind_of_name(self, name: str) -> str | None:
+        if name in self._bodies and self._order.index(name) < self._order.index(self._adding[-1]):
+            self.add_named(name)
         if name in self._by_name:
             return str(self._by_name[name].step.gives.kind)
         folder = Path(name)
@@ -157,9 +165,10 @@ class Plan:
             return open_any(folder).kind
         if folder.is_dir():
             return None
-        later = name in self.recipe.steps
+        later = name in self._bodies
         problem = "stands later in the recipe" if later else "is neither an earlier step nor a folder"
-        raise InputError("", f"'{name}' {problem}", allowed=self._by_name or None)
+        earlier = self._order[: self._order.index(self._adding[-1])]
+        raise InputError("", f"'{name}' {problem}", allowed=earlier or None)
 
     def _kind_of(self, reference: Any) -> str:
         if isinstance(reference, Call):
@@ -174,12 +183,12 @@ class Plan:
         return planned.artifact.counts if planned.artifact is not None else self.estimate(planned).counts
 
 
-def make_plan(recipe: Recipe, store: Store) -> Plan:
-    """Check a whole recipe and find what is there already. Raises InputError at the first mistake."""
+def make_plan(recipe: Recipe, store: Store, only: Iterable[str] | None = None) -> Plan:
+    """Check a recipe, or of it the steps `only` with all that they need, and find what is there already. Raises
+    InputError at the first mistake."""
     plan = Plan(recipe, store)
-    for name, body in recipe.expanded_steps().items():
-        ((function, given),) = body.items()
-        plan.add(name, function, given)
+    for name in recipe.steps if only is None else only:
+        plan.add_named(name)
     remember_hashes()
     return plan
 

@@ -1,7 +1,7 @@
 """A recipe: named steps in a YAML file, and strict overrides of what stands in it.
 
-`variables` are names for what differs between machines, such as the folder of the data: `${data}/news.jsonl` in a value.
-They are put in when the recipe is planned, and never stand in a fingerprint themselves.
+`variables` are names for what differs between machines, such as the folder of the data: `${data}/news.jsonl` in a
+value. They are put in when the recipe is planned, and never stand in a fingerprint themselves.
 """
 
 from __future__ import annotations
