@@ -20,6 +20,7 @@ _PLACES = {
     "schedules": "seedbed.optim:schedules",
     "interventions": "seedbed.train:interventions",
     "tasks": "seedbed.evaluate:tasks",
+    "worlds": "seedbed.worlds:worlds",
 }
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from seedbed.core.registry import Entry
 
 
 def list_methods(
@@ -35,22 +40,37 @@ def show(
     """Explain one method: what it does, its parameters with types and defaults, its papers, its file."""
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
     from seedbed import registries
-    from seedbed.core.schema import canonical_value, parameters_of, type_name
 
     entry = registries.registry(registry).get(name)
     console = Console()
     console.print(f"[bold]{entry.name}[/bold]  ({registries.registry(registry).role}, version {entry.version})\n")
     console.print(escape(entry.doc), highlight=False)
-    table = Table("parameter", "type", "default", box=None)
-    for parameter in parameters_of(entry.target):
-        default = "required" if parameter.required else str(canonical_value(parameter.default))
-        table.add_row(parameter.name, type_name(parameter.annotation), default)
     console.print()
-    console.print(table)
+    console.print(parameter_table(entry))
     console.print(f"\npapers: {', '.join(entry.papers) or 'none'}", highlight=False)
     console.print(f"code:   {entry.target.__module__}", highlight=False)
     if entry.extra is not None:
         console.print(f"needs:  pip install 'seedbed\\[{entry.extra[1]}]'", highlight=False)
+
+
+def parameter_table(entry: Entry) -> Table:
+    """What a method can be told: names, types, defaults."""
+    from rich.table import Table
+
+    table = Table("parameter", "type", "default", box=None)
+    for row in parameter_rows(entry):
+        table.add_row(row["name"], row["type"], "required" if row["required"] else str(row["default"]))
+    return table
+
+
+def parameter_rows(entry: Entry) -> list[dict[str, Any]]:
+    """A method's parameters as JSON; a required one has no default."""
+    from seedbed.core.schema import canonical_value, parameters_of, type_name
+
+    rows = []
+    for parameter in parameters_of(entry.target):
+        row = {"name": parameter.name, "type": type_name(parameter.annotation), "required": parameter.required}
+        rows.append(row if parameter.required else {**row, "default": canonical_value(parameter.default)})
+    return rows

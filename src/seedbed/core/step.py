@@ -129,6 +129,8 @@ steps = StepRegistry(
     "seedbed.data.tokenize",
     "seedbed.train.pretrain",
     "seedbed.evaluate.step",
+    "seedbed.worlds.generate",
+    "seedbed.worlds.labels",
 )
 
 

@@ -10,6 +10,7 @@ import gzip
 import io
 import json
 import lzma
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -19,6 +20,7 @@ import xxhash
 from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.core.source import Source
+from seedbed.corpus.labels import Labels
 
 Record = dict[str, Any]
 T = TypeVar("T")
@@ -27,20 +29,21 @@ _OTHER_SPLITS = ("dev", "val", "valid", "validation")
 
 
 def load_parts(
-    data: Source,
-    test: Source | None,
+    data: Source | Labels,
+    test: Source | Labels | None,
     test_fraction: float,
     columns: Mapping[str, type],
     identity: Callable[[Record], str],
 ) -> tuple[list[Record], list[Record]]:
     """Training and test records with the given columns.
 
-    With `test`, all of `data` is for training. Else files called train... and test... are the two parts (dev and
-    validation files are left alone); without such names a fraction is held out, chosen by a hash of
-    `identity(record)`, so that equal records fall on the same side and the order of lines does not matter.
+    With `test`, all of `data` is for training and all of `test` for testing (of Labels: their training, their test
+    part). Else files called train... and test... are the two parts (dev and validation files are left alone); without
+    such names a fraction is held out, chosen by a hash of `identity(record)`, so that equal records fall on the same
+    side and the order of lines does not matter.
     """
     if test is not None:
-        parts = read_records(jsonl_files(data), columns), read_records(jsonl_files(test), columns)
+        parts = read_records(_files_of(data, "train"), columns), read_records(_files_of(test, "test"), columns)
     else:
         files = jsonl_files(data)
         named = {part: [path for path in files if _part(path) == part] for part in ("train", "test")}
@@ -57,14 +60,20 @@ def load_parts(
             )
     for part, records in zip(("training", "test"), parts, strict=True):
         if not records:
-            raise InputError("data", f"the {part} part is empty", value=str(data))
+            raise InputError("data", f"the {part} part is empty", value=os.fspath(data))
     return parts
 
 
-def jsonl_files(source: Source) -> list[Path]:
-    found = [path for path in Source(source).files if path.name.endswith(_ENDINGS)]
+def _files_of(source: Source | Labels, part: str) -> list[Path]:
+    """Of Labels one part; of the user's files all."""
+    return [path for path in jsonl_files(source) if not isinstance(source, Labels) or _part(path) == part]
+
+
+def jsonl_files(source: Source | Labels) -> list[Path]:
+    place = os.fspath(source)
+    found = [path for path in Source(place).files if path.name.endswith(_ENDINGS)]
     if not found:
-        raise InputError("data", "holds no JSON Lines file", value=str(source), allowed=_ENDINGS)
+        raise InputError("data", "holds no JSON Lines file", value=place, allowed=_ENDINGS)
     return found
 
 

@@ -97,7 +97,7 @@ class MaskedAccuracy:
         stream = key(context.seed, "masked_accuracy")
         for index, (name, text, encoding) in enumerate(zip(names, texts, coder.encode(texts), strict=True)):
             drawn = uniform(stream, np.uint64(xxhash.xxh3_64_intdigest(name.encode())), np.arange(len(encoding.ids)))
-            whole = np.array(encoding.ids, dtype=np.int64)
+            whole, spans = np.array(encoding.ids, dtype=np.int64), encoding.offsets  # each access makes the list anew
             for start in range(0, len(whole), coder.room):
                 places = np.flatnonzero(drawn[start : start + coder.room] < self.rate)
                 if not len(places):
@@ -106,8 +106,7 @@ class MaskedAccuracy:
                 truth = np.array(coder.wrap(whole[start : start + coder.room].tolist()), dtype=np.int64)
                 masked = truth.copy()
                 masked[columns] = context.vocabulary.mask
-                offsets = [encoding.offsets[start + place] for place in places]
-                sizes = np.array([len(text[a:b].encode()) for a, b in offsets])
+                sizes = np.array([len(text[slice(*spans[start + place])].encode()) for place in places])
                 item = [f"{name}:{start + place}" for place in places]
                 found.append(Window(index, masked.tolist(), truth, columns, sizes, item))
         return found

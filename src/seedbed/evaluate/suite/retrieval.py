@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from seedbed.core.source import Source
+from seedbed.corpus.labels import LabeledData
 from seedbed.evaluate import tasks
 from seedbed.evaluate.records import Record, load_parts, sample
 from seedbed.evaluate.task import EvaluationContext, TaskResult
@@ -21,9 +21,9 @@ class Retrieval:
 
     def __init__(
         self,
-        data: Source,
+        data: LabeledData,
         *,
-        test: Source | None = None,
+        test: LabeledData | None = None,
         test_fraction: float = 0.2,
         query: str = "query",
         document: str = "document",

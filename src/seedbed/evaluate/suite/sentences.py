@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from seedbed.core.errors import InputError
-from seedbed.core.source import Source
+from seedbed.corpus.labels import LabeledData
 from seedbed.evaluate import tasks
 from seedbed.evaluate.records import Record, label_numbers, load_parts, sample
 from seedbed.evaluate.task import EvaluationContext, TaskResult
@@ -27,9 +27,9 @@ class Sentences:
 
     def __init__(
         self,
-        data: Source,
+        data: LabeledData,
         *,
-        test: Source | None = None,
+        test: LabeledData | None = None,
         test_fraction: float = 0.2,
         sentences: str = "sentences",
         labels: str = "labels",

@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from seedbed.core.source import Source
+from seedbed.corpus.labels import LabeledData
 from seedbed.evaluate import tasks
 from seedbed.evaluate.records import label_numbers, load_parts, sample
 from seedbed.evaluate.task import EvaluationContext, TaskResult
@@ -22,9 +22,9 @@ class Sequences:
 
     def __init__(
         self,
-        data: Source,
+        data: LabeledData,
         *,
-        test: Source | None = None,
+        test: LabeledData | None = None,
         test_fraction: float = 0.2,
         text: str = "text",
         label: str = "label",

@@ -4,7 +4,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Literal
 
 from seedbed.core.errors import InputError
-from seedbed.core.source import Source
+from seedbed.corpus.labels import LabeledData
 from seedbed.evaluate import tasks
 from seedbed.evaluate.records import Record, label_numbers, load_parts, sample
 from seedbed.evaluate.task import EvaluationContext, TaskResult
@@ -25,9 +25,9 @@ class Tokens:
 
     def __init__(
         self,
-        data: Source,
+        data: LabeledData,
         *,
-        test: Source | None = None,
+        test: LabeledData | None = None,
         test_fraction: float = 0.2,
         tokens: str = "tokens",
         tags: str = "tags",
