@@ -41,6 +41,8 @@ def test_frozen_surface(tmp_path):
         "run": ["--only", "--rebuild", "--runs", "overrides", "recipe"],
         "compare": ["--arm", "--equal", "--jobs", "--metric", "--runs", "--seeds", "file", "overrides"],
         "check": ["--changed", "--jobs", "--quick", "--record", "--runs", "studies"],
+        "papers": ["--family", "--json", "--modality", "--status"],
+        "report": ["--open", "--out", "path"],
         "list": ["registry"],
         "show": ["name", "registry"],
         "export": ["artifact", "target"],

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import comparison
+from compare_world import comparison
 
 from seedbed.compare import run as run_module
 from seedbed.compare.arms import arm_runs

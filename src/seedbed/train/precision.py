@@ -113,7 +113,7 @@ def _seconds(a: torch.Tensor, b: torch.Tensor) -> float:
     does not know it; there a few rows tell enough."""
     parts = 64
     few = a[: len(a) // parts]
-    if min(_timed(few, b) for _ in range(3)) > 4 * min(_timed(few.float(), b.float()) for _ in range(3)):
+    if min(_timed(few, b) for _ in range(3)) > 2 * min(_timed(few.float(), b.float()) for _ in range(3)):
         return parts * _timed(few, b)
     _timed(a, b)  # the first one builds its kernel
     best, started = float("inf"), time.perf_counter()
