@@ -8,12 +8,13 @@ depend on the number of cores that a step had.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from seedbed.core.errors import InputError
@@ -85,10 +86,11 @@ def _one_by_one(jobs: Sequence[Job], place: Workspace, say: Say) -> Iterator[Job
 
 
 def _side_by_side(jobs: Sequence[Job], place: Workspace, processes: int, say: Say) -> Iterator[Job]:
-    """Jobs as they end. A failing one lets the running ones end, starts no other, and is raised."""
+    """Jobs as they end. A failing one lets the running ones end, starts no other, and is raised; when this process is
+    told to stop, so are the others, which save what they train."""
     left = {job.fingerprint: job for job in jobs}
     running: dict[Future[None], Job] = {}
-    with _cores(max(1, usable_cores() // processes)):
+    with _cores(max(1, usable_cores() // processes)), _terminable():
         pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
         try:
             while left or running:
@@ -102,6 +104,10 @@ def _side_by_side(jobs: Sequence[Job], place: Workspace, processes: int, say: Sa
                     job = running.pop(future)
                     _raise_readably(future, job)
                     yield job
+        except (KeyboardInterrupt, SystemExit):
+            for child in active_children():
+                child.terminate()
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -120,6 +126,20 @@ def _raise_readably(future: Future[None], job: Job) -> None:
             "its process has died",
             fix="the same command goes on; with less memory in use, or --jobs 1, if it was killed for memory",
         ) from None
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM as an exception, so that what must be cleaned up is."""
+
+    def stop(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
