@@ -140,6 +140,9 @@ def test_status_and_verdict_follow_from_files(small):
     (small / "ledger" / "076-a.json").unlink()
     (small / "ledger" / "076-min-k.json").unlink()
     load_catalogue.cache_clear()
+    assert load_catalogue(small)["076"].status == "runs"  # its study can be run
+    (small / "studies" / "076-min-k.yaml").unlink()
+    load_catalogue.cache_clear()
     assert load_catalogue(small)["076"].status == "planned"
 
 

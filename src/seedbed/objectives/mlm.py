@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from seedbed.vocabulary.artifact import Vocabulary
 
 
-@objectives.register("mlm", papers=["029", "280", "018", "367"])
+@objectives.register("mlm", papers=["018", "029", "138", "158", "280", "366", "367"])
 class MaskedLanguageModeling:
     """Masked language modeling (Devlin et al., 2019): predict tokens that were hidden, from both sides.
 

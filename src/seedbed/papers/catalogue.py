@@ -50,10 +50,10 @@ class Paper:
 
     @property
     def status(self) -> Status:
-        """`checked`: its claim was put to the test, quick runs aside; `runs`: its method can be run; else `planned`."""
+        """`checked`: its claim was put to the test, quick runs aside; `runs`: its method or a study of it can be run."""
         if any(not result["quick"] for result in self.results):
             return "checked"
-        return "runs" if self.implemented_by else "planned"
+        return "runs" if self.implemented_by or self.studies else "planned"
 
     @property
     def verdicts(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seedbed.evaluate.encoding import Coder, Row
 
 
-@tasks.register("sentences")
+@tasks.register("sentences", papers=["056"])
 class Sentences:
     """Sequential sentence classification: JSON Lines with the sentences of a document and their labels.
 

@@ -9,7 +9,7 @@ from seedbed.core.errors import InputError
 from seedbed.vocabulary import algorithms
 
 
-@algorithms.register("bpe")
+@algorithms.register("bpe", papers=["138", "158", "367"])
 def bpe(
     texts: Sequence[str],
     size: int,
