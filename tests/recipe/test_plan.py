@@ -197,6 +197,11 @@ def test_a_plan_for_one_step_needs_nothing_of_the_others(tmp_path, recipe):
     assert planned[-1] == last and "lost" not in planned and len(planned) > 1
     with pytest.raises(InputError, match="unknown step"):
         make_plan(recipe, store, ["loaf"])
+    (first,) = recipe.steps[next(iter(recipe.steps))].values()
+    first["flavor"] = 1
+    with pytest.raises(InputError) as raised:
+        make_plan(recipe, store, [last])
+    assert raised.value.key == f"{next(iter(recipe.steps))}.toy_dough.flavor"
 
 
 def test_python_calls_share_the_store_with_recipes(tmp_path, recipe):

@@ -139,7 +139,7 @@ def _cost(comparison: Comparison, recipe: Recipe, arm: str, place: Workspace) ->
         raise InputError("equal", f"the arm {arm} trains nothing", value=comparison.equal, fix="equal: none")
     amounts: dict[str, float] = {}
     for planned in training:
-        amount = _expected(plan, planned)[comparison.equal]
+        amount = _expected(plan, planned, comparison.equal)
         if amount is None:
             raise InputError("equal", f"the {comparison.equal} of {planned.name} are not known before it runs")
         amounts[planned.name] = amount
@@ -150,16 +150,18 @@ def _cost(comparison: Comparison, recipe: Recipe, arm: str, place: Workspace) ->
     return _Cost(sum(amounts.values()), amounts[name] / budget.amount, budget.amount, budget.unit)
 
 
-def _expected(plan: Plan, planned: PlannedStep) -> dict[str, float | None]:
-    """Tokens, steps, FLOPs and seconds of a training step: exact for the first two, else estimated."""
-    estimate = plan.estimate(planned)
+def _expected(plan: Plan, planned: PlannedStep, what: str) -> float | None:
+    """Tokens, steps, FLOPs or seconds of a training step: exact for the first two, else estimated."""
+    if what in ("flops", "seconds"):
+        return getattr(plan.estimate(planned), what)  # type: ignore[no-any-return]
     budget = planned.parameters["budget"]
     row = planned.parameters["batch_tokens"] // planned.parameters["length"] * planned.parameters["length"]
     if budget.unit == "steps":
-        num_steps: float | None = float(budget.amount)
-    else:
-        num_steps = math.ceil(estimate.tokens / row) if estimate.tokens else None
-    return {"tokens": estimate.tokens, "steps": num_steps, "flops": estimate.flops, "seconds": estimate.seconds}
+        return float(budget.amount * (row if what == "tokens" else 1))
+    tokens = budget.amount if budget.unit == "tokens" else plan.estimate(planned).tokens
+    if tokens is None or what == "tokens":
+        return None if tokens is None else float(tokens)
+    return float(math.ceil(tokens / row))
 
 
 def costs_of(counts: dict[str, Any]) -> dict[str, float | None]:

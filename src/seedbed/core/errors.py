@@ -46,6 +46,18 @@ class InputError(ValueError):
         return type(self)(key, self.problem, value=self.value, allowed=self.allowed, fix=self.fix)
 
 
+class PlacedError(InputError):
+    """An error whose key is whole: it is not placed below the key of whatever was being read when it was met."""
+
+    def at(self, prefix: str) -> InputError:
+        del prefix
+        return self
+
+    @classmethod
+    def of(cls, error: InputError) -> PlacedError:
+        return cls(error.key, error.problem, value=error.value, allowed=error.allowed, fix=error.fix)
+
+
 def _restored(kind: type[InputError], key: str, problem: str, value: Any, allowed: Any, fix: Any) -> InputError:
     return kind(key, problem, value=value, allowed=allowed, fix=fix)
 

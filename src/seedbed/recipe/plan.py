@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seedbed.core.artifact import MANIFEST, Artifact, Reference, kind_of_name, open_any
-from seedbed.core.errors import InputError, unknown_key
+from seedbed.core.errors import InputError, PlacedError, unknown_key
 from seedbed.core.fingerprint import digest, source_digest
 from seedbed.core.registry import Component
 from seedbed.core.schema import canonical_value, parameters_of, replace_leaves, resolve, walk
@@ -157,7 +157,10 @@ class Plan:
 
     def _kind_of_name(self, name: str) -> str | None:
         if name in self._bodies and self._order.index(name) < self._order.index(self._adding[-1]):
-            self.add_named(name)
+            try:
+                self.add_named(name)
+            except InputError as error:  # of that step, not of the one that refers to it
+                raise PlacedError.of(error) from None
         if name in self._by_name:
             return str(self._by_name[name].step.gives.kind)
         folder = Path(name)
