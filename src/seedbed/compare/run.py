@@ -64,8 +64,10 @@ def foresight(comparison: Comparison) -> list[str]:
     """What this many seeds can see of the claimed effect, from the spread that the study names: `effect` is in units
     of the first statement's metric, `spread` the standard deviation of its paired differences."""
     effect, spread = comparison.study.get("effect"), comparison.study.get("spread")
-    if effect is None or spread is None or not comparison.statements:
+    if effect is None or not comparison.statements:
         return []
+    if spread is None:
+        return [f"how likely {comparison.seeds} seeds are to find an effect of {effect} is not known: no spread yet"]
     smallest = detectable_effect(float(spread), comparison.seeds)
     chance = power(float(effect), float(spread), comparison.seeds)
     lines = [f"{comparison.seeds} seeds find an effect of {effect} with probability {chance:.2f} (spread {spread})"]

@@ -50,7 +50,7 @@ class Paper:
 
     @property
     def status(self) -> Status:
-        """`checked`: its claim was put to the test, quick runs aside; `runs`: its method or a study of it can be run."""
+        """`checked`: its claim was put to the test, quick runs aside; `runs`: its method, or a study of it, is here."""
         if any(not result["quick"] for result in self.results):
             return "checked"
         return "runs" if self.implemented_by or self.studies else "planned"

@@ -13,9 +13,7 @@ from typing import Any
 from seedbed.core.files import read_json
 from seedbed.core.fingerprint import source_digest
 
-from .study import load_study, study_files
-
-LEDGER = Path(__file__).parent / "ledger"
+from .study import LEDGER, load_study, study_files
 
 
 def result_path(study: str, folder: Path = LEDGER) -> Path:

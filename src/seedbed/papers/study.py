@@ -4,7 +4,8 @@ Beside what a comparison has, a study says:
 - `paper`, its number in the catalogue; `claim`, in our own words;
 - `notes`: what is smaller than in the paper, and what that can hide;
 - `effect`, the claimed difference in units of the first statement's metric, and `spread`, the standard deviation of
-  that statement's paired differences as a pilot found it: from them the study's power is computed before it runs;
+  that statement's paired differences as a pilot found it (else as the ledger's result has it): from them the study's
+  power is computed before it runs;
 - `quick`, changes (`overrides`, `seeds`) under which it runs in a minute on data that it makes itself, to see that
   everything works. A quick result is never evidence.
 """
@@ -18,8 +19,10 @@ from typing import Any
 
 from seedbed.compare.comparison import Comparison, check, load_comparison
 from seedbed.core.errors import InputError, unknown_key
+from seedbed.core.files import read_json
 
 STUDIES = Path(__file__).parent / "studies"
+LEDGER = Path(__file__).parent / "ledger"
 _REQUIRED = ("paper", "claim", "notes", "quick")
 _QUICK = ("overrides", "seeds")
 
@@ -54,8 +57,16 @@ def load_study(path: Path, *, quick: bool = False, overrides: Iterable[str] = ()
                 raise unknown_key(f"{path}.quick.{key}", key, _QUICK)
         recipe = recipe.overridden(smaller.get("overrides", {}))
         changes = {"seeds": smaller.get("seeds", 2), "name": f"{study.name}-quick"}
+    facts = {"spread": _known_spread(path.stem), **study.study}
     known = path.stem if path.parent == STUDIES else str(path)
     command = f"seedbed check {known}{' --quick' if quick else ''}"
-    study = dataclasses.replace(study, recipe=recipe.overridden(overrides), command=command, **changes)
+    study = dataclasses.replace(study, recipe=recipe.overridden(overrides), study=facts, command=command, **changes)
     check(study)
     return study
+
+
+def _known_spread(name: str) -> float | None:
+    """The spread that the study's result in the ledger found."""
+    path = LEDGER / f"{name}.json"
+    power = read_json(path)["power"] if path.is_file() else None
+    return None if power is None else power["spread"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seedbed.core import distributed
+from seedbed.core import distributed, energy
 from seedbed.core.artifact import Artifact, Reference
 from seedbed.core.errors import InputError
 from seedbed.core.files import storage_errors, write_bytes, write_json
@@ -136,11 +136,13 @@ def _run_step(planned: PlannedStep, store: Store, made: dict[str, Artifact], say
     """Run one step in its working folder and commit the artifact."""
     say(f"{planned.name}: {planned.step.name} ...")
     started, clock, processor = datetime.datetime.now(datetime.UTC), time.monotonic(), time.process_time()
+    joules = energy.joules()
     with store.work(planned.step.name, planned.fingerprint, resumable=planned.step.resumable) as folder:
         context = _context(planned, folder, say)
         with storage_errors(folder):
             planned.step.function(context, **_built(planned, made))
         seconds = time.monotonic() - clock
+        consumed = energy.used(joules, energy.joules())
         manifest = {
             "step": planned.step.name,
             "name": planned.name,
@@ -164,6 +166,7 @@ def _run_step(planned: PlannedStep, store: Store, made: dict[str, Artifact], say
                 "started": started.isoformat(timespec="seconds"),
                 "seconds": round(seconds, 3),
                 "processor_seconds": round(time.process_time() - processor, 3),
+                **({} if consumed is None else {"energy_joules": round(consumed, 1)}),
             },
         }
         artifact = store.commit(folder, manifest)

@@ -15,7 +15,7 @@ from .collect.run import RunReport
 from .collect.scores import MetricReport, state_of
 from .collect.steps import StepFacts
 from .collect.training import TrainingReport
-from .energy import joules
+from seedbed.core.energy import joules
 from .glossary import metric_of, system_of
 from .numbers import seconds, short, size, whole, width
 from .page import Page

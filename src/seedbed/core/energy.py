@@ -19,6 +19,27 @@ def joules(rapl: Path = RAPL, nvml: Any = None) -> dict[str, float] | None:
     return found or None
 
 
+def used(before: dict[str, float] | None, after: dict[str, float] | None, rapl: Path = RAPL) -> float | None:
+    """Joules between two readings, of all counters together; None if a counter is missing on either side."""
+    if not before or not after or before.keys() != after.keys():
+        return None
+    wraps = _ranges(rapl)
+    differences = {name: after[name] - before[name] for name in before}
+    return sum(value if value >= 0 else value + wraps.get(name, 0.0) for name, value in differences.items())
+
+
+def _ranges(root: Path) -> dict[str, float]:
+    """Where each package's counter wraps around, in joules."""
+    found = {}
+    for zone in root.glob("intel-rapl:*"):
+        try:
+            name = (zone / "name").read_text(encoding="utf8").strip()
+            found[name] = int((zone / "max_energy_range_uj").read_text(encoding="utf8")) / 1e6
+        except (OSError, ValueError):
+            continue
+    return found
+
+
 def _packages(root: Path) -> dict[str, float]:
     found = {}
     for zone in sorted(root.glob("intel-rapl:*")):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seedbed.report.energy import joules
+from seedbed.core.energy import joules, used
 
 
 class Library:
@@ -52,3 +52,11 @@ def test_packages_are_counted_once_and_gpus_by_number(tmp_path):
 def test_this_machine_answers_in_joules_or_not_at_all():
     found = joules()
     assert found is None or all(value >= 0 for value in found.values())
+
+
+def test_what_was_used_lies_between_two_readings_even_when_a_counter_wraps(tmp_path):
+    zone(tmp_path, "intel-rapl:0", "0")
+    (tmp_path / "intel-rapl:0" / "max_energy_range_uj").write_text("100000000")
+    assert used({"package-0": 90.0, "gpu 0": 1.0}, {"package-0": 15.0, "gpu 0": 4.0}, tmp_path) == 25.0 + 3.0
+    assert used({"package-0": 1.0}, {"package-0": 4.0}, tmp_path) == 3.0
+    assert used(None, {"package-0": 4.0}) is None and used({"package-0": 1.0}, {"gpu 0": 4.0}) is None
