@@ -56,8 +56,8 @@ def check(
 ) -> None:
     """Run studies, papers' claims at small scale, and write the verdicts to the ledger."""
     from seedbed.core.errors import InputError
-    from seedbed.papers.ledger import LEDGER, result_path, stale
-    from seedbed.papers.study import load_study, study_files
+    from seedbed.papers.ledger import result_path, stale
+    from seedbed.papers.study import LEDGER, load_study, study_files
 
     names = [text for text in studies or [] if "=" not in text]
     overrides = [text for text in studies or [] if "=" in text]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from seedbed.core.energy import joules
+
 from .charts.curves import Axes, Line, draw_curves
 from .charts.forest import Axis, Row, draw_forest
 from .charts.rail import Stop, draw_rail
@@ -15,7 +17,6 @@ from .collect.run import RunReport
 from .collect.scores import MetricReport, state_of
 from .collect.steps import StepFacts
 from .collect.training import TrainingReport
-from seedbed.core.energy import joules
 from .glossary import metric_of, system_of
 from .numbers import seconds, short, size, whole, width
 from .page import Page

@@ -23,7 +23,7 @@ class Csv:
     InputError if there is no such column.
     """
 
-    def __init__(  # noqa: PLR0917
+    def __init__(
         self,
         path: Source,
         text: str | list[str] = "text",

@@ -38,7 +38,7 @@ class HuggingFace:
     files that name no split count as `train`. Fields are used as by the reader `jsonl`.
     """
 
-    def __init__(  # noqa: PLR0917
+    def __init__(
         self,
         path: Source,
         split: str = "train",
