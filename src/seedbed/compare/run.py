@@ -27,13 +27,15 @@ def compare(
     path: Path | None = None,
     quick: bool = False,
 ) -> Result:
-    """Run all arms with all seeds and return the result, which is also written to `path` (by default
-    `RUNS/comparisons/NAME.json`) whenever all arms have one more seed. A `quick` result says that it is no evidence.
+    """Run all arms with all seeds and return the result, which is written to `path`.
+
+    What is known so far, whenever all arms have one more seed, stands in `RUNS/comparisons/NAME.json`, where the whole
+    result goes too. A `quick` result says that it is no evidence.
     """
     if processes < 1:
         raise InputError("jobs", "must be at least 1", value=processes)
     place = place or current_workspace()
-    path = path or place.root / "comparisons" / f"{comparison.name}.json"
+    own = place.root / "comparisons" / f"{comparison.name}.json"
     for line in foresight(comparison):
         say(line)
     runs = arm_runs(comparison, place, say)
@@ -45,13 +47,19 @@ def compare(
         repetitions = whole // width
         if repetitions > len(result.get("seeds", ())):
             result = {**_collect(comparison, runs[: repetitions * width], place), "quick": quick}
-            with storage_errors(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_json(path, result)
+            _write(own, result)
 
     work(runs, place, processes, say, progress)
     assert len(result["seeds"]) == comparison.seeds
+    if path is not None:
+        _write(path, result)
     return result
+
+
+def _write(path: Path, result: Result) -> None:
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, result)
 
 
 def _collect(comparison: Comparison, runs: Sequence[ArmRun], place: Workspace) -> Result:
