@@ -83,3 +83,15 @@ def test_bad_parameters_are_named(name: str, given: dict, key: str) -> None:
     with pytest.raises(InputError) as caught:
         schedules.create(name, **given)
     assert caught.value.key == key
+
+
+def test_infinite_has_four_phases() -> None:
+    schedule = schedules.create("infinite", warmup=0.1, cooldown=0.4, constant=0.25, anneal=0.2, end=0.01)
+    assert [schedule(t) for t in (0.0, 0.05, 0.1)] == pytest.approx([0.0, 0.5, 1.0])
+    assert [schedule(t) for t in (0.2, 0.3, 0.5)] == pytest.approx([0.25 + 0.75 * (2 + 2**0.5) / 4, 0.625, 0.25])
+    assert [schedule(t) for t in (0.6, 0.8, 0.9, 1.0)] == pytest.approx([0.25, 0.25, 0.05, 0.01])
+    going_on = schedules.create("infinite", warmup=0, cooldown=0, constant=0.25, anneal=0)
+    assert {going_on(t) for t in GRID} == {0.25}
+    for bad in ({"end": 0}, {"constant": 0.2, "end": 0.3}, {"warmup": 0.5, "cooldown": 0.4, "anneal": 0.2}):
+        with pytest.raises(InputError):
+            schedules.create("infinite", **bad)

@@ -1,0 +1,51 @@
+"""The infinite schedule."""
+
+from __future__ import annotations
+
+import math
+
+from seedbed.core.errors import InputError
+from seedbed.optim import schedules
+from seedbed.optim.checks import check_share
+
+
+@schedules.register("infinite", papers=["244"])
+class Infinite:
+    """Four phases, so that training can go on without end (Singh et al., 2025, after Ibrahim et al., 2024): a rise from 0
+    to 1 over the first `warmup`; down to `constant` over the next `cooldown`, along half a cosine; `constant`; and over
+    the last `anneal` down to `end`, exponentially: constant (end / constant)^t, with t from 0 to 1.
+
+    A run that others will continue ends without an anneal (`anneal: 0`), and one that continues it begins at the constant
+    rate (`warmup: 0, cooldown: 0`): in the paper one schedule spans all corpora, and what is released is annealed on a
+    branch of its own. Not here: the inverse square root as the form of the cooldown. That the anneal is exponential is
+    taken from the second paper.
+    """
+
+    def __init__(
+        self,
+        warmup: float = 0.05,
+        cooldown: float = 0.5,
+        constant: float = 0.5,
+        anneal: float = 0.2,
+        end: float = 0.01,
+    ) -> None:
+        for name, value in (("warmup", warmup), ("cooldown", cooldown), ("constant", constant), ("anneal", anneal)):
+            check_share(name, value)
+        if not 0 < end <= constant:
+            raise InputError("end", "must lie above 0 and not above `constant`", value=end)
+        if warmup + cooldown + anneal > 1 + 1e-9:
+            raise InputError(
+                "anneal", "warmup, cooldown and anneal together exceed the run", value=[warmup, cooldown, anneal]
+            )
+        self.warmup, self.cooldown, self.constant, self.anneal, self.end = warmup, cooldown, constant, anneal, end
+
+    def __call__(self, progress: float) -> float:
+        if progress < self.warmup:
+            return progress / self.warmup
+        if progress < self.warmup + self.cooldown:
+            share = (progress - self.warmup) / self.cooldown
+            return self.constant + (1 - self.constant) * (1 + math.cos(math.pi * share)) / 2
+        if self.anneal == 0 or progress <= 1 - self.anneal:
+            return self.constant
+        share = min(1.0, (progress - (1 - self.anneal)) / self.anneal)
+        return float(self.constant * (self.end / self.constant) ** share)
