@@ -89,6 +89,13 @@ def test_arms_of_unequal_cost_are_refused_or_adjusted(folder):
     assert arm_runs(comparison(folder, arms=longer.arms, equal="none", expect=None), place, quiet)
 
 
+def test_the_pairs_to_show_can_be_chosen(folder):
+    arms = {"a": {}, "b-1": {}, "b-2": {}}
+    made = comparison(folder, arms=arms, expect=None, reference="b-1")
+    assert made.pairs == [("a", "b-1"), ("b-2", "b-1")]
+    assert comparison(folder, arms=arms, expect=None, differences=["b-2 - a"]).pairs == [("b-2", "a")]
+
+
 def test_power_is_told_before_it_runs(folder):
     small = comparison(folder, seeds=3, effect=0.1, spread=0.2, paper="001", claim="c", notes="n", quick={})
     lines = foresight(small)
@@ -107,6 +114,7 @@ def test_power_is_told_before_it_runs(folder):
         ({"equal": "hours"}, "can be kept equal"),
         ({"reference": "plane"}, "did you mean 'plain'"),
         ({"expect": "plain < low"}, "unknown arm"),
+        ({"differences": ["high - plane"]}, "did you mean 'plain'"),
         ({"seeds": 0}, "at least 1"),
         ({"sedes": 2}, "did you mean 'seeds'"),
         ({"seeded": ["encodr"]}, "did you mean 'encoder'"),

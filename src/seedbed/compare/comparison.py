@@ -28,7 +28,10 @@ from .expect import Statement, parse_expectation
 from .metric import Metric, parse_metrics
 
 Equal = Literal["tokens", "steps", "flops", "seconds", "none"]
-KEYS = ("name", "title", "recipe", "arms", "metric", "equal", "adjust", "seeds", "seeded", "reference", "expect")
+KEYS = (
+    *("name", "title", "recipe", "arms", "metric", "equal", "adjust"),
+    *("seeds", "seeded", "reference", "differences", "expect"),
+)
 STUDY_KEYS = ("paper", "claim", "effect", "spread", "notes", "quick")
 
 
@@ -45,6 +48,7 @@ class Comparison:
     seeds: int = 3
     seeded: list[str] | None = None  # steps that get another seed in each repetition; by default all that train
     reference: str = ""  # the arm that others are compared with
+    differences: list[str] | None = None  # pairs of arms to show, "A - B"; by default each arm less the reference
     expect: str | None = None
     title: str = ""
     study: dict[str, Any] = field(default_factory=dict)  # STUDY_KEYS as given
@@ -55,6 +59,20 @@ class Comparison:
         if self.expect is None:
             return []
         return parse_expectation(self.expect, self.arms, [metric.name for metric in self.metrics])
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The arms whose differences are shown."""
+        if self.differences is None:
+            return [(arm, self.reference) for arm in self.arms if arm != self.reference]
+        found = []
+        for text in self.differences:
+            first, _, second = str(text).partition(" - ")
+            for arm in (first, second):
+                if arm not in self.arms:
+                    raise unknown_key("differences", arm, self.arms, "arm")
+            found.append((first, second))
+        return found
 
     @property
     def targets(self) -> list[str]:
@@ -68,7 +86,8 @@ class Comparison:
             "recipe": self.recipe.as_yaml().replace(yaml.safe_dump(self.recipe.variables), ""),
             "arms": self.arms,
             "metrics": {metric.name: list(metric.paths) for metric in self.metrics},
-            "settings": [self.equal, self.adjust, self.seeds, self.seeded, self.reference, self.expect],
+            "settings": [self.equal, self.adjust, self.seeds, self.seeded, self.reference, self.expect]
+            + (self.differences or []),
         }
         return digest(facts)[:16]
 
@@ -104,6 +123,7 @@ def parse_comparison(content: Any, file: Path) -> Comparison:
         seeds=content.get("seeds", 3),
         seeded=content.get("seeded"),
         reference=str(content.get("reference", next(iter(content["arms"]), ""))),
+        differences=content.get("differences"),
         expect=content.get("expect"),
         title=str(content.get("title", "")),
         study={key: content[key] for key in STUDY_KEYS if key in content},
@@ -133,7 +153,7 @@ def check(comparison: Comparison) -> None:
             comparison.recipe.overridden(overrides)
         except InputError as error:
             raise error.at(f"arms.{name}") from None
-    _ = comparison.statements
+    _ = comparison.statements, comparison.pairs
 
 
 def _recipe(value: Any, file: Path) -> Recipe:

@@ -106,14 +106,12 @@ def _cost(run: ArmRun, artifacts: Mapping[str, Artifact]) -> dict[str, float | N
 
 
 def _differences(comparison: Comparison, values: Values) -> list[dict[str, Any]]:
-    """Every arm minus the reference, in every metric."""
-    reference = comparison.reference
+    """The pairs of arms to show, in every metric."""
     return [
-        {"first": arm, "second": reference, "metric": m.name}
-        | _difference(list(values[arm][m.name]), list(values[reference][m.name]))
+        {"first": first, "second": second, "metric": m.name}
+        | _difference(list(values[first][m.name]), list(values[second][m.name]))
         for m in comparison.metrics
-        for arm in comparison.arms
-        if arm != reference
+        for first, second in comparison.pairs
     ]
 
 
