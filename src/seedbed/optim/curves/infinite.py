@@ -11,14 +11,14 @@ from seedbed.optim.checks import check_share
 
 @schedules.register("infinite", papers=["244"])
 class Infinite:
-    """Four phases, so that training can go on without end (Singh et al., 2025, after Ibrahim et al., 2024): a rise from 0
-    to 1 over the first `warmup`; down to `constant` over the next `cooldown`, along half a cosine; `constant`; and over
-    the last `anneal` down to `end`, exponentially: constant (end / constant)^t, with t from 0 to 1.
+    """Four phases, so that training can go on without end (Singh et al., 2025, after Ibrahim et al., 2024): a rise
+    from 0 to 1 over the first `warmup`; down to `constant` over the next `cooldown`, along half a cosine; `constant`;
+    and over the last `anneal` down to `end`, exponentially: constant (end / constant)^t, with t from 0 to 1.
 
-    A run that others will continue ends without an anneal (`anneal: 0`), and one that continues it begins at the constant
-    rate (`warmup: 0, cooldown: 0`): in the paper one schedule spans all corpora, and what is released is annealed on a
-    branch of its own. Not here: the inverse square root as the form of the cooldown. That the anneal is exponential is
-    taken from the second paper.
+    A run that others will continue ends without an anneal (`anneal: 0`), and one that continues it begins at the
+    constant rate (`warmup: 0, cooldown: 0`): in the paper one schedule spans all corpora, and what is released is
+    annealed on a branch of its own. Not here: the inverse square root as the form of the cooldown. That the anneal is
+    exponential is taken from the second paper.
     """
 
     def __init__(
