@@ -108,13 +108,15 @@ def print_result(result: dict[str, Any]) -> None:
 
     console = Console()
     metrics = list(result["metrics"])
-    table = Table("arm", *metrics, "tokens", "FLOPs", "seconds", title=result["title"] or result["name"], box=None)
+    table = Table("arm", "metric", "mean and 95% interval", "tokens", "FLOPs", "seconds", box=None)
     for name, arm in result["arms"].items():
-        scores = [_span(arm["summary"][metric]) for metric in metrics]
-        cost = arm["cost"]
-        table.add_row(name, *scores, _amount(cost["tokens"]), _amount(cost["flops"]), _amount(cost["seconds"]))
+        cost = [_amount(arm["cost"][what]) for what in ("tokens", "flops", "seconds")]
+        for metric in metrics:
+            first = metric == metrics[0]
+            table.add_row(name if first else "", metric, _span(arm["summary"][metric]), *(cost if first else []))
+    console.print(result["title"] or result["name"], markup=False, highlight=False)
     console.print(table)
-    table = Table("difference", "metric", "mean and 95% interval", "relative", "effect size", box=None)
+    table = Table("difference", "metric", "mean and 95% interval", "relative", "d_z", box=None)
     for row in result["differences"]:
         relative = "" if row["relative"] is None else f"{100 * row['relative']:+.1f}%"
         size = "" if row["effect_size"] is None else f"{row['effect_size']:+.2f}"
