@@ -36,6 +36,7 @@ def parameters(tmp_path: Path, helpers: Any) -> dict[str, dict[str, Any]]:
         "exact_duplicates": {},
         "near_duplicates": {"threshold": 0.7},
         "decontaminate": {"against": [str(held)], "ngram": 8},
+        "sample": {"documents": 4},
     }
 
 
