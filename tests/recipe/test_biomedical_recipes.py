@@ -26,7 +26,7 @@ LAYOUT: dict[str, dict[str, Any]] = {
     "novels-eng/train.jsonl.xz": {"id": "a", "text": "a b"},
     **{
         f"bio-ner/{name}/{part}.jsonl.xz": TAGGED
-        for name in ("BC5CDR", "NCBI-disease", "BC2GM", "JNLPBA", "linnaeus")
+        for name in ("BC5CDR", "NCBI-disease", "BC2GM", "JNLPBA", "linnaeus", "GENIA-pos")
         for part in ("train", "test")
     },
     **{

@@ -106,13 +106,12 @@ def _share_of_targets(objective: Any) -> float:
 
 def _seconds_per_token(parameters: dict[str, Any], size: int) -> float:
     """By a probe of about two seconds, remembered for the process."""
-    settings = {name: parameters[name] for name in ("precision", "device", "length", "micro_tokens")}
-    described = [parameters["model"].canonical(), parameters["objective"].canonical(), settings, size]
+    settings = {name: parameters[name] for name in ("precision", "device", "length", "micro_tokens", "batch_tokens")}
+    components = [parameters[name] for name in ("model", "objective", "optimizer")]
+    described = [[component.canonical() for component in components], settings, size]
     known = json.dumps(described, sort_keys=True)
     if known not in _speeds:
         from seedbed.train.probe import seconds_per_token
 
-        _speeds[known] = seconds_per_token(
-            parameters["model"].build(), parameters["objective"].build(), size, **settings
-        )
+        _speeds[known] = seconds_per_token(*[component.build() for component in components], size=size, **settings)
     return _speeds[known]

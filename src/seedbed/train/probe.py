@@ -24,16 +24,18 @@ _TOKENS = 4096  # of one pass: enough to be as fast as larger ones, little enoug
 def seconds_per_token(
     backbone: Any,
     objective: Any,
-    size: int,
+    optimizer: Any,
     *,
+    size: int,
     precision: Wanted,
     device: Device,
     length: int,
     micro_tokens: int,
+    batch_tokens: int,
 ) -> float:
-    """Time corruption, forward and backward on random tokens; the median of the passes that fit in the time.
+    """Time corruption, forward, backward and update on random tokens; the medians of the passes that fit in the time.
 
-    The update is left out: it is a percent or two of a step, for a step has several such passes.
+    Validation and checkpoints are left out.
     """
     import torch
 
@@ -47,20 +49,31 @@ def seconds_per_token(
     numerics = settle(network, place, precision, length=length, rows=max(1, micro_tokens // length), saved=None)
     arithmetic = Precision.from_dict(numerics.precision)
     objective.bind(_stand_in_vocabulary(size))
-    batch = _random_batch(max(1, min(_TOKENS, micro_tokens) // length), length, size)
-    times: list[float] = []
+    batch = _random_batch(max(1, min(_TOKENS, micro_tokens, batch_tokens) // length), length, size)
+    update = optimizer.build(network)
+    passes: list[float] = []
+    updates: list[float] = []
     started = time.monotonic()
+
+    def clock() -> float:
+        if place.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
     with arithmetic.applied():
-        while len(times) < 2 or (time.monotonic() - started < _SECONDS and len(times) < 50):
-            clock = time.perf_counter()
+        while len(passes) < 2 or (time.monotonic() - started < _SECONDS and len(passes) < 50):
+            begin = clock()
             examples = objective.corrupt(batch, seed=0, progress=0.5).to(place)
             with arithmetic.autocast(place):
                 loss = objective.loss(network, examples)
             loss.sum.backward()
-            if place.type == "cuda":
-                torch.cuda.synchronize()
-            times.append(time.perf_counter() - clock)
-    return float(np.median(times[1:])) / batch.num_tokens  # the first one warms up
+            between = clock()
+            update.step()
+            update.zero_grad()
+            passes.append(between - begin)
+            updates.append(clock() - between)
+    # the first ones warm up
+    return float(np.median(passes[1:]) / batch.num_tokens + np.median(updates[1:]) / batch_tokens)
 
 
 def _random_batch(rows: int, length: int, size: int) -> Batch:
