@@ -16,6 +16,7 @@ CASES = [
     ("S-X B-Y I-Y E-Y E-Y", [("X", 0, 0), ("Y", 1, 3), ("Y", 4, 4)]),
     ("E-X I-X", [("X", 0, 0), ("X", 1, 1)]),
     ("B-A-B I-A-B", [("A-B", 0, 1)]),  # a type with a hyphen
+    ("B I B O I", [("", 0, 1), ("", 2, 2), ("", 4, 4)]),  # one type without a name
 ]
 
 
@@ -35,7 +36,8 @@ def test_f1_by_hand() -> None:
 
 def test_tag_sets() -> None:
     assert is_iob({"O", "B-X", "I-X"}) and is_iob({"B-X"})
-    assert not is_iob({"O"}) and not is_iob({"NN", "B-X"}) and not is_iob({"B", "I", "O"})
+    assert not is_iob({"O"}) and not is_iob({"NN", "B-X"})
+    assert is_iob({"B", "I", "O"}) and not is_iob({"B", "I"}) and not is_iob({"B", "O", "X"})
 
 
 def test_equals_seqeval_on_random_tags() -> None:

@@ -1,6 +1,6 @@
 """Spans from IOB tags, and their F1, by seqeval's default rules (which are conlleval's).
 
-A tag is `O`, or a mark B, I, E or S with a type after a hyphen. A span begins at B or S, at I or E that follows O or
+A tag is `O`, or a mark B, I, E or S with a type after a hyphen, or the mark alone. A span begins at B or S, at I or E that follows O or
 another type, and after E or S; so `I-X` without a `B-X` begins a span too. It ends before O, another type, B or S,
 and after E or S. A prediction counts if its type and both ends are right.
 """
@@ -28,9 +28,10 @@ def chunks(tags: Sequence[str]) -> list[Chunk]:
 
 
 def is_iob(tags: set[str]) -> bool:
-    """Whether a tag set is of spans: nothing but O and marked types, and at least one of these."""
+    """Whether a tag set is of spans: nothing but O and marked types, and at least one of these; or, where there is a
+    single type without a name, nothing but O and marks, B among them."""
     marked = {tag for tag in tags if len(tag) > 2 and tag[0] in "BIES" and tag[1] == "-"}
-    return bool(marked) and tags - marked <= {"O"}
+    return (bool(marked) and tags - marked <= {"O"}) or {"B", "O"} <= tags <= set("BIESO")
 
 
 def span_counts(truth: Sequence[str], said: Sequence[str]) -> tuple[int, int, int]:
