@@ -1,8 +1,8 @@
 """Spans from IOB tags, and their F1, by seqeval's default rules (which are conlleval's).
 
-A tag is `O`, or a mark B, I, E or S with a type after a hyphen, or the mark alone. A span begins at B or S, at I or E that follows O or
-another type, and after E or S; so `I-X` without a `B-X` begins a span too. It ends before O, another type, B or S,
-and after E or S. A prediction counts if its type and both ends are right.
+A tag is `O`, or a mark B, I, E or S with a type after a hyphen, or the mark alone. A span begins at B or S, at I or E
+that follows O or another type, and after E or S; so `I-X` without a `B-X` begins a span too. It ends before O, another
+type, B or S, and after E or S. A prediction counts if its type and both ends are right.
 """
 
 from __future__ import annotations
