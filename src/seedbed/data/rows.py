@@ -22,7 +22,8 @@ class Packer:
 
     A full chunk is a row of its own, at once. With `split` there is one open row; what does not fit is cut, and goes
     on in the next row. Otherwise a piece goes whole into that of at most `num_open` open rows where it leaves the
-    least room (best fit, Ding et al., 2024); if it fits nowhere, the fullest row is given out as it is.
+    least room (best fit, Ding et al., 2024); if it fits nowhere, the oldest row is given out as it is: were it the
+    fullest, a document that never fills its row could wait for many epochs.
     No piece is cut below MIN_PIECE tokens: a row keeps a place empty rather.
     """
 
@@ -67,7 +68,7 @@ class Packer:
             self._put(min(fitting)[1], piece)
             return
         if len(self.open) == self.num_open:
-            self._give_out(self.room.index(min(self.room)))
+            self._give_out(0)
         self._put(len(self.open), piece)
 
     def _put(self, index: int, piece: Piece) -> None:
