@@ -87,7 +87,10 @@ def test_another_size_of_the_domain_makes_anew_only_what_depends_on_it(data: Pat
 
 
 @pytest.mark.data
-@pytest.mark.skipif("SEEDBED_DATA" not in os.environ, reason="SEEDBED_DATA names no folder")
+@pytest.mark.skipif(
+    "SEEDBED_DATA" not in os.environ,
+    reason="checks the public data sets themselves (docs/biomedical.md); SEEDBED_DATA names their folder",
+)
 @pytest.mark.parametrize("name", ["biomedical", "study"])
 def test_real_data_have_the_columns_and_labels(name: str, tmp_path: Path) -> None:
     _, plan = planned(name, Path(os.environ["SEEDBED_DATA"]), tmp_path / "store")
