@@ -1,6 +1,7 @@
 """Arms with paired seeds: shared steps once, interruptions, equal cost, and numbers that are the artifacts' own."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from compare_world import comparison
@@ -94,6 +95,17 @@ def test_the_pairs_to_show_can_be_chosen(folder):
     made = comparison(folder, arms=arms, expect=None, reference="b-1")
     assert made.pairs == [("a", "b-1"), ("b-2", "b-1")]
     assert comparison(folder, arms=arms, expect=None, differences=["b-2 - a"]).pairs == [("b-2", "a")]
+
+
+def test_a_comparison_is_the_same_wherever_its_data_lie(folder):
+    made = comparison(folder)
+    recipe = made.recipe
+    recipe.variables["bytes"] = 9  # a second variable, as studies have
+    moved = replace(made, recipe=recipe.overridden({"texts": "/elsewhere"}))
+    assert moved.digest == made.digest
+    assert replace(made, recipe=recipe.overridden({"bytes": 10})).digest != made.digest
+    assert replace(made, recipe=recipe.overridden({"encoder.length": 16})).digest != made.digest
+    assert comparison(folder, seeds=3).digest != comparison(folder, seeds=2).digest
 
 
 def test_power_is_told_before_it_runs(folder):

@@ -18,8 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
-
 from seedbed.core.errors import InputError, unknown_key
 from seedbed.core.fingerprint import digest
 from seedbed.recipe.recipe import Recipe, load_recipe, load_yaml, parse_recipe
@@ -81,13 +79,15 @@ class Comparison:
 
     @property
     def digest(self) -> str:
-        """A hash of everything that stands in the files, data aside."""
+        """A hash of everything that stands in the files. Of the recipe's variables only numbers count: texts say where
+        data lie on a machine, or are set by the arms."""
+        numbers = {name: value for name, value in self.recipe.variables.items() if not isinstance(value, str)}
         facts = {
-            "recipe": self.recipe.as_yaml().replace(yaml.safe_dump(self.recipe.variables), ""),
+            "recipe": [self.recipe.seed, self.recipe.steps, numbers],
             "arms": self.arms,
             "metrics": {metric.name: list(metric.paths) for metric in self.metrics},
-            "settings": [self.equal, self.adjust, self.seeds, self.seeded, self.reference, self.expect]
-            + (self.differences or []),
+            "settings": [self.equal, self.adjust, self.seeds, self.seeded, self.reference, self.expect],
+            "differences": self.pairs,
         }
         return digest(facts)[:16]
 
