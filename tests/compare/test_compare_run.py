@@ -66,6 +66,8 @@ def test_a_comparison_runs_goes_on_and_tells_what_the_artifacts_tell(folder, mon
 def test_side_by_side_gives_the_same_seeds_and_arms(folder):
     one = compare(comparison(folder, seeds=1), Workspace(folder / "one"), say=quiet)
     two = compare(comparison(folder, seeds=1), Workspace(folder / "two"), processes=2, say=quiet)
+    assert one["machine"]["cores"] == two["machine"]["cores"]  # the machine's, whatever each process had
+    assert two["threads"] == [max(1, one["machine"]["cores"] // 2)]
     for arm in ("plain", "high"):
         assert two["arms"][arm]["values"]["nats"] == pytest.approx(one["arms"][arm]["values"]["nats"], rel=1e-3)
 

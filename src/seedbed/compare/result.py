@@ -64,6 +64,7 @@ def make_result(comparison: Comparison, runs: Sequence[ArmRun], made: Sequence[M
         "power": _power(comparison, contrasts),
         "versions": versions(),
         "machine": machine(),
+        "threads": _threads(by_arm),
         "fingerprint": comparison.digest,
         "sources": sources(runs),
     }
@@ -103,6 +104,12 @@ def _cost(run: ArmRun, artifacts: Mapping[str, Artifact]) -> dict[str, float | N
     """The sum over the arm's training steps, those that it shares with others included."""
     rows = [costs_of(artifacts[planned.name].counts) for planned in run.training]
     return {name: _sum([row[name] for row in rows]) for name in COSTS}
+
+
+def _threads(by_arm: Mapping[str, Sequence[tuple[ArmRun, Mapping[str, Artifact]]]]) -> list[int]:
+    """How many threads the training had, on which the last bits depend."""
+    trained = [made[step.name] for pairs in by_arm.values() for run, made in pairs for step in run.training]
+    return sorted({artifact.counts["numerics"]["threads"] for artifact in trained})
 
 
 def _differences(comparison: Comparison, values: Values) -> list[dict[str, Any]]:

@@ -90,8 +90,9 @@ def _side_by_side(jobs: Sequence[Job], place: Workspace, processes: int, say: Sa
     told to stop, so are the others, which save what they train."""
     left = {job.fingerprint: job for job in jobs}
     running: dict[Future[None], Job] = {}
-    with _cores(max(1, usable_cores() // processes)), _terminable():
-        pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+    part = max(1, usable_cores() // processes)
+    with _terminable():
+        pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_use_cores, initargs=(part,))
         try:
             while left or running:
                 busy = {job.fingerprint for job in running.values()}
@@ -110,6 +111,11 @@ def _side_by_side(jobs: Sequence[Job], place: Workspace, processes: int, say: Sa
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _use_cores(number: int) -> None:
+    """In a process of its own, before it imports what counts the cores."""
+    os.environ[CORES] = os.environ["OMP_NUM_THREADS"] = str(number)
 
 
 def _make(job: Job, root: Path, say: Say = lambda line: None) -> None:
@@ -140,17 +146,3 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _cores(number: int) -> Iterator[None]:
-    """What processes started within may use."""
-    before = os.environ.get(CORES)
-    os.environ[CORES] = str(number)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[CORES]
-        else:
-            os.environ[CORES] = before
