@@ -5,18 +5,22 @@ Shapes: N items, U units (documents) that hold them, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
 from . import linear
 from .bag_of_words import TfIdf
-from .encoding import Row
+from .encoding import Coder, Row
 from .finetuning import Training, features, finetune
 from .networks import pad_id
-from .task import EvaluationContext, Items, Measure, SystemRun
+from .records import Record, label_numbers, load_parts, sample
+from .task import EvaluationContext, Items, Measure, SystemRun, TaskResult
+
+if TYPE_CHECKING:
+    from seedbed.corpus.labels import LabeledData
 
 Method = Literal["finetune", "probe"]
 
@@ -111,6 +115,60 @@ def classified(
         (said_N == data.test_N).astype(np.float64),
     )
     return SystemRun(system, seed, class_measures(data.test_N, said_N, unit_N, len(data.classes)), items)
+
+
+class OneLabel(Protocol):
+    """The settings of a task that gives each record one label."""
+
+    data: LabeledData
+    test: LabeledData | None
+    test_fraction: float
+    label: str
+    method: Method
+    training: Training
+    max_length: int
+    max_train: int
+    max_test: int
+
+
+def label_records(
+    task: OneLabel,
+    context: EvaluationContext,
+    columns: dict[str, type],
+    text: Callable[[Record], str],
+    rows: Callable[[Coder, list[Record]], list[Row]],
+) -> TaskResult:
+    """Run such a task: `text` is what baselines see of a record and what tells records apart, `rows` what networks
+    see."""
+    parts = load_parts(task.data, task.test, task.test_fraction, {**columns, task.label: object}, text)
+    train_labels, test_labels = ([str(record[task.label]) for record in part] for part in parts)
+    numbers = label_numbers(train_labels, test_labels, task.label)
+    train, test = (
+        sample(part, limit, text, context.seed, "sample")
+        for part, limit in zip(parts, (task.max_train, task.max_test), strict=True)
+    )
+    coder = Coder.of(context.model.tokenizer(), min(task.max_length, context.trained.max_length))
+    data = Labeled(
+        rows(coder, train),
+        rows(coder, test),
+        np.array([numbers[str(record[task.label])] for record in train]),
+        np.array([numbers[str(record[task.label])] for record in test]),
+        list(numbers),
+    )
+    names = [str(record.get("id", index)) for index, record in enumerate(test)]
+    texts = [[text(record) for record in part] for part in (train, test)]
+    predictions = list(network_predictions(context, data, task.method, task.training))
+    if context.baselines:
+        predictions += text_baselines(data, *texts)
+    runs = [classified(system, seed, said, data, names) for system, seed, said in predictions]
+    counts = {
+        "train": len(train),
+        "test": len(test),
+        "classes": len(numbers),
+        "truncated_tokens": coder.truncated,
+        "test_texts_in_train": len(set(texts[0]) & set(texts[1])),
+    }
+    return TaskResult(runs, dict(HIGHER), list(zip(names, texts[1], strict=True)), counts)
 
 
 HIGHER = {"accuracy": True, "macro_f1": True}

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from seedbed.core.errors import InputError
-from seedbed.core.source import Source
+from seedbed.corpus.labels import LabeledData
 from seedbed.evaluate import tasks
-from seedbed.evaluate.records import Record, label_numbers, load_parts, sample
 from seedbed.evaluate.task import EvaluationContext, TaskResult
 
 if TYPE_CHECKING:
     from seedbed.evaluate.encoding import Coder, Row
+    from seedbed.evaluate.records import Record
 
 
 @tasks.register("pairs")
@@ -26,9 +26,9 @@ class Pairs:
 
     def __init__(
         self,
-        data: Source,
+        data: LabeledData,
         *,
-        test: Source | None = None,
+        test: LabeledData | None = None,
         test_fraction: float = 0.2,
         first: str = "first",
         second: str = "second",
@@ -51,41 +51,15 @@ class Pairs:
         self.max_length, self.max_train, self.max_test, self.name = max_length, max_train, max_test, name
 
     def run(self, context: EvaluationContext) -> TaskResult:
-        from seedbed.evaluate.classification import HIGHER, Labeled, classified, network_predictions, text_baselines
-        from seedbed.evaluate.encoding import Coder
+        from seedbed.evaluate.classification import label_records
 
-        columns = dict.fromkeys((self.first, self.second, self.label), object)
-        parts = load_parts(self.data, self.test, self.test_fraction, columns, self._text)
-        labels = [[str(record[self.label]) for record in part] for part in parts]
-        numbers = label_numbers(labels[0], labels[1], self.label)
-        train, test = (
-            sample(part, limit, self._text, context.seed, "sample")
-            for part, limit in zip(parts, (self.max_train, self.max_test), strict=True)
-        )
-        coder = Coder.of(context.model.tokenizer(), min(self.max_length, context.trained.max_length))
         vocabulary = context.vocabulary
         separator = vocabulary.sep if vocabulary.sep is not None else vocabulary.eos
-        data = Labeled(
-            self._rows(coder, train, separator),
-            self._rows(coder, test, separator),
-            np.array([numbers[str(record[self.label])] for record in train]),
-            np.array([numbers[str(record[self.label])] for record in test]),
-            list(numbers),
-        )
-        names = [str(record.get("id", index)) for index, record in enumerate(test)]
-        texts = [[self._text(record) for record in part] for part in (train, test)]
-        predictions = list(network_predictions(context, data, self.method, self.training))
-        if context.baselines:
-            predictions += text_baselines(data, *texts)
-        runs = [classified(system, seed, said, data, names) for system, seed, said in predictions]
-        counts = {
-            "train": len(train),
-            "test": len(test),
-            "classes": len(numbers),
-            "truncated_tokens": coder.truncated,
-            "test_texts_in_train": len(set(texts[0]) & set(texts[1])),
-        }
-        return TaskResult(runs, dict(HIGHER), list(zip(names, texts[1], strict=True)), counts)
+
+        def rows(coder: Coder, records: list[Record]) -> list[Row]:
+            return self._rows(coder, records, separator)
+
+        return label_records(self, context, dict.fromkeys((self.first, self.second), object), self._text, rows)
 
     def _texts(self, record: Record) -> list[str]:
         found = []

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from typing import Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal
 
 from seedbed.corpus.labels import LabeledData
 from seedbed.evaluate import tasks
-from seedbed.evaluate.records import label_numbers, load_parts, sample
 from seedbed.evaluate.task import EvaluationContext, TaskResult
+
+if TYPE_CHECKING:
+    from seedbed.evaluate.encoding import Coder, Row
+    from seedbed.evaluate.records import Record
 
 
 @tasks.register("sequences")
@@ -46,38 +47,12 @@ class Sequences:
         self.max_length, self.max_train, self.max_test, self.name = max_length, max_train, max_test, name
 
     def run(self, context: EvaluationContext) -> TaskResult:
-        from seedbed.evaluate.classification import HIGHER, Labeled, classified, network_predictions, text_baselines
-        from seedbed.evaluate.encoding import Coder
+        from seedbed.evaluate.classification import label_records
 
-        columns = {self.text: str, self.label: object}
-        parts = load_parts(self.data, self.test, self.test_fraction, columns, lambda record: str(record[self.text]))
-        labels = [[str(record[self.label]) for record in part] for part in parts]
-        numbers = label_numbers(labels[0], labels[1], self.label)
-        train, test = (
-            sample(part, limit, lambda record: str(record[self.text]), context.seed, "sample")
-            for part, limit in zip(parts, (self.max_train, self.max_test), strict=True)
-        )
-        texts = [[str(record[self.text]) for record in part] for part in (train, test)]
-        coder = Coder.of(context.model.tokenizer(), min(self.max_length, context.trained.max_length))
-        data = Labeled(
-            coder.text_rows(texts[0], self.pooling),
-            coder.text_rows(texts[1], self.pooling),
-            np.array([numbers[str(record[self.label])] for record in train]),
-            np.array([numbers[str(record[self.label])] for record in test]),
-            list(numbers),
-        )
-        names = [str(record.get("id", index)) for index, record in enumerate(test)]
-        runs = [
-            classified(system, seed, said, data, names)
-            for system, seed, said in network_predictions(context, data, self.method, self.training)
-        ]
-        if context.baselines:
-            runs += [classified(system, seed, said, data, names) for system, seed, said in text_baselines(data, *texts)]
-        counts = {
-            "train": len(train),
-            "test": len(test),
-            "classes": len(numbers),
-            "truncated_tokens": coder.truncated,
-            "test_texts_in_train": len(set(texts[0]) & set(texts[1])),
-        }
-        return TaskResult(runs, dict(HIGHER), list(zip(names, texts[1], strict=True)), counts)
+        def text(record: Record) -> str:
+            return str(record[self.text])
+
+        def rows(coder: Coder, records: list[Record]) -> list[Row]:
+            return coder.text_rows(list(map(text, records)), self.pooling)
+
+        return label_records(self, context, {self.text: str}, text, rows)
