@@ -71,7 +71,7 @@ def test_one_pass_has_every_token_once(lengths, rows, token_file):
         assert batch.sources == ("held out",)
         tokens += batch.tokens_BL[batch.segments_BL >= 0].tolist()
         numbers += batch.rows_B.tolist()
-        for row, column, length, _, document in batch.pieces_N5.tolist():
+        for row, column, length, _, document, _ in batch.pieces_N6.tolist():
             part = batch.tokens_BL[row, column : column + length]
             assert np.isin(part, file.document(document)).all()
             assert batch.positions_BL[row, column : column + length].tolist() == list(range(length))

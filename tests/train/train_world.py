@@ -14,6 +14,7 @@ from seedbed.data.batch import Batch
 from seedbed.models import backbones
 from seedbed.objectives import objectives
 from seedbed.optim import optimizers, schedules
+from seedbed.train.batchlog import BATCHES, BatchLog
 from seedbed.train.budget import Budget, Every
 from seedbed.train.checkpoint import Checkpoints
 from seedbed.train.loop import Loop
@@ -45,10 +46,10 @@ def batch_of(rows: list[list[list[int]]], length: int = LENGTH, first_row: int =
             stop = start + len(part)
             tokens[row, start:stop], segments[row, start:stop] = part, number
             positions[row, start:stop] = np.arange(len(part))
-            pieces.append((row, start, len(part), 0, 100 * (first_row + row) + number))
+            pieces.append((row, start, len(part), 0, 100 * (first_row + row) + number, 0))
             start = stop
     numbers = np.arange(first_row, first_row + len(rows))
-    return Batch(tokens, segments, positions, numbers, np.array(pieces).reshape(-1, 5), ("made",))
+    return Batch(tokens, segments, positions, numbers, np.array(pieces).reshape(-1, 6), ("made",))
 
 
 class MadeStream:
@@ -94,6 +95,8 @@ def make_run(objective: str | Any = "mlm", *, steps: int = 12, rows: int = 8, se
         SIZE, seed, pad=0
     )
     stream = MadeStream(seed)
+    for intervention in extra.get("interventions", []):
+        intervention.prepare(network, seed)
     values: dict[str, Any] = {
         "network": network,
         "objective": made,
@@ -102,11 +105,11 @@ def make_run(objective: str | Any = "mlm", *, steps: int = 12, rows: int = 8, se
         "stream": stream,
         "seed": seed,
         "batch_rows": rows,
-        "nominal_tokens": rows * LENGTH,
+        "row_tokens": LENGTH,
         "goal": Budget(steps, "steps").goal(0),
         "device": torch.device("cpu"),
         "describe": lambda batch, where: [
-            f"made: d{piece[4]}" for piece in batch.pieces_N5[np.isin(batch.pieces_N5[:, 0], where)]
+            f"made: d{piece[4]}" for piece in batch.pieces_N6[np.isin(batch.pieces_N6[:, 0], where)]
         ],
         **extra,
     }
@@ -115,9 +118,11 @@ def make_run(objective: str | Any = "mlm", *, steps: int = 12, rows: int = 8, se
 
 def make_loop(run: Run, folder: Path | None, **extra: Any) -> Loop:
     """A loop that saves every four steps into a folder."""
+    place = folder if distributed.rank() == 0 else None
     values: dict[str, Any] = {
         "precision": Precision("fp32"),
-        "log": MetricsLog(folder / METRICS if folder and distributed.rank() == 0 else None),
+        "log": MetricsLog(place / METRICS if place else None),
+        "batches": BatchLog(place / BATCHES if place else None),
         "checkpoints": Checkpoints(folder / "checkpoints", run="made", say=run.say) if folder else None,
         "save_every": Every(4, "steps"),
         "micro_tokens": 3 * LENGTH,

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from . import browse, build, compare, machine, papers, report, results
+from . import browse, build, compare, inspect, machine, papers, report, results
 
 app = typer.Typer(
     name="seedbed",
@@ -27,6 +27,7 @@ app.command()(build.run)
 app.command()(compare.compare)
 app.command()(compare.check)
 app.command()(report.report)
+app.add_typer(inspect.app, name="inspect")
 app.add_typer(papers.app, name="papers")
 app.command("list")(browse.list_methods)
 app.command()(browse.show)

@@ -17,15 +17,15 @@ class Batch:
     `segments_BL` numbers the pieces of documents within a row (0, 1, ...; -1 is padding); tokens attend only
     within their segment. `positions_BL` counts from 0 in every segment. `rows_B` is each row's number in the
     whole run, the counter for all randomness about it, so that nothing depends on how rows are grouped.
-    `pieces_N5` tells where each piece comes from: (row in the batch, start column, length, source, document),
-    `sources` the names of the sources. A document is an index into that source's table.
+    `pieces_N6` tells where each piece comes from: (row in the batch, start column, length, source, document, first
+    token in the document), `sources` the names of the sources. A document is an index into that source's table.
     """
 
     tokens_BL: np.ndarray
     segments_BL: np.ndarray
     positions_BL: np.ndarray
     rows_B: np.ndarray
-    pieces_N5: np.ndarray
+    pieces_N6: np.ndarray
     sources: tuple[str, ...]
 
     @property
@@ -41,8 +41,8 @@ class Batch:
     def select(self, rows: slice) -> Batch:
         """Some of the rows, as a batch of their own."""
         start, stop, _ = rows.indices(len(self.rows_B))
-        inside = (self.pieces_N5[:, 0] >= start) & (self.pieces_N5[:, 0] < stop)
-        pieces = self.pieces_N5[inside].copy()
+        inside = (self.pieces_N6[:, 0] >= start) & (self.pieces_N6[:, 0] < stop)
+        pieces = self.pieces_N6[inside].copy()
         pieces[:, 0] -= start
         return Batch(
             self.tokens_BL[rows],

@@ -137,6 +137,6 @@ def assemble(
         segments_BL,
         positions_BL,
         np.arange(first_row, first_row + len(rows), dtype=np.int64),
-        np.stack([row_N, column_N, length_N, source_N, document_N], 1),
+        np.stack([row_N, column_N, length_N, source_N, document_N, start_N], 1),
         names,
     )

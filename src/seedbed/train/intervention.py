@@ -17,6 +17,13 @@ class Intervention:
     hook; whatever a hook decides must be the same in all of them, so it may depend on `run` but not on a clock.
     """
 
+    def prepare(self, network: Any, seed: int) -> None:
+        """Before there is an optimizer, and before a checkpoint is loaded: parts of the network may be replaced, and
+        parameters added or frozen. The same for a resumed run."""
+
+    def export(self, network: Any) -> None:
+        """After the last checkpoint: bring the network into the form that is saved for others."""
+
     def on_start(self, run: Run) -> None:
         """Before the first step, also of a resumed run (its state is loaded by then)."""
 

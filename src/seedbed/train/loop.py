@@ -19,6 +19,7 @@ from seedbed.core import distributed
 from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.objectives.base import Loss
+from seedbed.optim.parameters import evaluation_weights
 from seedbed.train.gradients import Gradients
 from seedbed.train.metrics import MetricsLog, Progress, describe
 from seedbed.train.run import Run, Totals
@@ -28,8 +29,10 @@ from seedbed.train.state import capture, restore, restore_network
 if TYPE_CHECKING:
     from seedbed.data.batch import Batch
     from seedbed.objectives.base import Examples
+    from seedbed.train.batchlog import BatchLog
     from seedbed.train.budget import Every
     from seedbed.train.checkpoint import Checkpoint, Checkpoints
+    from seedbed.train.logs import AppendLog
     from seedbed.train.precision import Precision
 
 
@@ -40,6 +43,7 @@ class Loop:
     run: Run
     precision: Precision
     log: MetricsLog
+    batches: BatchLog
     checkpoints: Checkpoints | None
     save_every: Every
     micro_tokens: int
@@ -59,18 +63,23 @@ class Loop:
         self._saved_at, self._saved_step = time.monotonic(), -1
         self._tokens_at_start = 0
 
+    @property
+    def _logs(self) -> list[AppendLog]:
+        return [self.log, self.batches]
+
     def train(self, checkpoint: Checkpoint | None = None) -> None:
         """Train to the goal, from a checkpoint if there is one.
 
         Raises SystemExit (143 after SIGTERM, 130 after Ctrl-C) once the step in progress is saved.
         """
         run = self.run
-        offset = 0
+        offsets = [0, 0]
         if checkpoint is not None:
-            offset = restore(run, checkpoint)["log_bytes"]
+            offsets = restore(run, checkpoint)["log_bytes"]
             self._saved_step = run.step
             run.say(f"going on from {checkpoint.path.name}")
-        self.log.open(offset, run.say)
+        for log, offset in zip(self._logs, offsets, strict=True):
+            log.open(offset, run.say)
         self._tokens_at_start, seconds_before = run.tokens, run.seconds
         clock = time.monotonic()
         stop = StopRequest()
@@ -94,7 +103,8 @@ class Loop:
                 self.save()
         finally:
             self._progress.end()
-            self.log.close()
+            for log in self._logs:
+                log.close()
 
     def _step(self, stop: StopRequest) -> dict[str, bool]:
         """One step; whether a checkpoint is due, and whether a signal asks to stop, in any process."""
@@ -108,6 +118,7 @@ class Loop:
 
         batch = run.batch = run.stream.next(run.batch_rows)
         assert batch.num_tokens > 0, "the stream gave a batch without tokens"
+        self.batches.write(run.step + 1, batch)
         rows = self._share(len(batch.rows_B))
         losses = self._forward_backward(self._examples(batch, rows, run.seed, run.progress))
         due = self.save_every.due(run.step + 1, time.monotonic() - self._saved_at)
@@ -174,12 +185,13 @@ class Loop:
         return Totals(loss, count, dict(zip(names, rest, strict=False))), rest[len(names) :]
 
     def evaluate(self, batch: Batch, *, seed: int, progress: float) -> Totals:
-        """The loss of a batch without gradient; every process computes its share, and all get the whole."""
+        """The loss of a batch without gradient, at the weights that the optimizer is judged by; every process computes
+        its share, and all get the whole."""
         import torch
 
         rows = self._share(len(batch.rows_B))
         self.run.network.eval()
-        with torch.no_grad(), self._autocast():
+        with evaluation_weights(self.run.optimizer), torch.no_grad(), self._autocast():
             examples = self._examples(batch, rows, seed, progress)
             losses = [self.run.objective.loss(self.run.network, part.to(self.run.device)) for _, part in examples]
         return self._add(losses)[0]
@@ -211,7 +223,7 @@ class Loop:
         run.save_requested = False
         if self.checkpoints is not None and run.step != self._saved_step:
             if distributed.rank() == 0:
-                parts, state = capture(run, {"log_bytes": self.log.offset(), **self.facts})
+                parts, state = capture(run, {"log_bytes": [log.offset() for log in self._logs], **self.facts})
                 self.checkpoints.save(run.step, parts, state)
             distributed.barrier()
             self._saved_step = run.step

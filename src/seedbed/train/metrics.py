@@ -12,54 +12,20 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TextIO
 
-from seedbed.core.files import storage_errors
+from seedbed.train.logs import AppendLog
 
 METRICS = "metrics.jsonl"
 
 
-class MetricsLog:
-    """An append-only log of JSON lines; `path=None` (in all processes but the first) writes nothing."""
-
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
-        self._file: Any = None
-
-    def open(self, offset: int, say: Callable[[str], None]) -> None:
-        """Go on after `offset` bytes: what was logged after the checkpoint is cut off, for it comes again."""
-        if self.path is None:
-            return
-        with storage_errors(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            size = self.path.stat().st_size if self.path.exists() else 0
-            if size < offset:
-                say(f"{self.path.name} has lost lines: it has {size} bytes, and had {offset} at the checkpoint")
-            self._file = open(self.path, "ab")
-            self._file.truncate(min(size, offset))
-            self._file.seek(0, os.SEEK_END)
+class MetricsLog(AppendLog):
+    """The log of JSON lines."""
 
     def write(self, record: dict[str, Any]) -> None:
-        """One line, handed to the system at once. Numbers that JSON does not know become null."""
-        if self._file is not None:
-            line = json.dumps(_finite(record), allow_nan=False) + "\n"
-            with storage_errors(self.path or ""):
-                self._file.write(line.encode())
-                self._file.flush()
-
-    def offset(self) -> int:
-        """The length so far, made durable."""
-        if self._file is None:
-            return 0
-        with storage_errors(self.path or ""):
-            os.fsync(self._file.fileno())
-            return int(self._file.tell())
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        """One line. Numbers that JSON does not know become null."""
+        if self.path is not None:
+            self.append((json.dumps(_finite(record), allow_nan=False) + "\n").encode())
 
 
 def _finite(value: Any) -> Any:

@@ -79,10 +79,10 @@ def pretrain(
         device=device,
         allow_tokenizer=allow_tokenizer,
     )
+    session.intervene(interventions, validate_every)
     session.open_network(trainable)
     session.settle(precision, micro_tokens)
     session.make_run(optimizer, schedule, budget, batch_tokens, sampler)
-    session.intervene(interventions, validate_every)
     session.train(save_every, micro_tokens, clip)
     session.finish()
 

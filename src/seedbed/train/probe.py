@@ -79,8 +79,8 @@ def seconds_per_token(
 def _random_batch(rows: int, length: int, size: int) -> Batch:
     tokens_BL = integers(key(0, "probe"), size, np.arange(rows)[:, None], np.arange(length)[None, :])
     positions_BL = np.tile(np.arange(length), (rows, 1))
-    pieces_N5 = np.array([[row, 0, length, 0, 0] for row in range(rows)])
-    return Batch(tokens_BL, np.zeros_like(tokens_BL), positions_BL, np.arange(rows), pieces_N5, ("probe",))
+    pieces_N6 = np.array([[row, 0, length, 0, row, 0] for row in range(rows)])
+    return Batch(tokens_BL, np.zeros_like(tokens_BL), positions_BL, np.arange(rows), pieces_N6, ("probe",))
 
 
 def _stand_in_vocabulary(size: int) -> Any:

@@ -46,8 +46,8 @@ class Run:
     schedule: Schedule
     stream: Any  # data.Stream; its `weights` (*)
     seed: int
-    batch_rows: int  # rows of a step, in all processes together
-    nominal_tokens: int  # tokens of a step without any padding
+    batch_rows: int  # (*) rows of a step, in all processes together
+    row_tokens: int  # tokens of a row without any padding
     goal: tuple[int, str]  # what ends the run: so many "tokens" or "steps"
     device: torch.device
     say: Callable[[str], None] = lambda line: None
@@ -89,7 +89,7 @@ class Run:
     def coming_progress(self) -> float:
         """The progress at the middle of the coming step: so neither the first rate of a warmup nor the last of a
         decay is zero, and the mean of the rates is the area under the schedule."""
-        half = self.nominal_tokens / 2 if self.goal[1] == "tokens" else 0.5
+        half = self.batch_rows * self.row_tokens / 2 if self.goal[1] == "tokens" else 0.5
         return min(1.0, (self.done + half) / self.goal[0])
 
     def count(self, event: str, number: int = 1) -> None:

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 from seedbed.core import distributed
 from seedbed.core.errors import InputError
 from seedbed.core.step import StepContext
+from seedbed.optim.parameters import evaluation_weights
+from seedbed.optim.scales import scale_rates
 from seedbed.train import Intervention, report
+from seedbed.train.batchlog import BATCHES, BatchLog, write_key
 from seedbed.train.budget import Budget, Every
 from seedbed.train.checkpoint import Checkpoint, Checkpoints
 from seedbed.train.hooks.non_finite import NonFinite
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 class Session:
     """What `pretrain` does, in its order; every process does all of it, and only the first one writes and speaks."""
 
+    interventions: list[Intervention]
     network: Any
     numerics: Numerics
     run: Run
@@ -67,6 +71,16 @@ class Session:
         step = distributed.from_first(found.step if found else None)
         return None if step is None else self.checkpoints.at(step)
 
+    def intervene(self, interventions: list[Intervention], validate_every: Every) -> None:
+        """Those of the recipe, and what every run has unless the recipe says it otherwise."""
+        chosen = list(interventions)
+        validates = any(isinstance(item, Validate) for item in chosen)
+        if validate_every.amount and self.sources.held_out_files and not validates:
+            chosen.append(Validate(validate_every))
+        if not any(isinstance(item, NonFinite) for item in chosen):
+            chosen.append(NonFinite())
+        self.interventions = chosen
+
     def open_network(self, trainable: list[str]) -> None:
         """The network, on its device."""
         self.objective.bind(self.vocabulary)
@@ -74,6 +88,8 @@ class Session:
             self.model, self.vocabulary, self.objective, length=self.length, trainable=trainable, seed=self.seed
         )
         self.network = network.to(self.device)
+        for intervention in self.interventions:
+            intervention.prepare(self.network, self.seed)
 
     def settle(self, precision: Wanted, micro_tokens: int) -> None:
         """Arithmetic, kernel and threads: chosen now, or as the run began."""
@@ -89,40 +105,37 @@ class Session:
     ) -> None:
         """The run's state at its beginning."""
         sources, length, pad = self.sources, self.length, self.pad
-        batch_rows = batch_tokens // length
+        goal, rows = budget.goal(sources.num_tokens), batch_tokens // length
+        if hasattr(schedule, "bind"):
+            tokens = goal[0] * (rows * length if goal[1] == "steps" else 1)
+            schedule.bind(tokens=tokens, batch_tokens=rows * length, lr=optimizer.lr)
         self.run = Run(
             network=self.network,
             objective=self.objective,
-            optimizer=optimizer.build(self.network),
+            optimizer=scale_rates(optimizer.build(self.network)),
             schedule=schedule,
             stream=sampler.stream(sources.files, sources.weights, length, pad, self.seed),
+            interventions=self.interventions,
             seed=self.seed,
-            batch_rows=batch_rows,
-            nominal_tokens=batch_rows * length,
-            goal=budget.goal(sources.num_tokens),
+            batch_rows=rows,
+            row_tokens=length,
+            goal=goal,
             device=self.device,
             say=self.say,
             describe=sources.describe,
             held_out=lambda rows: sources.held_out(rows, length, pad),
         )
 
-    def intervene(self, interventions: list[Intervention], validate_every: Every) -> None:
-        """Those of the recipe, and what every run has unless the recipe says it otherwise."""
-        chosen = list(interventions)
-        validates = any(isinstance(item, Validate) for item in chosen)
-        if validate_every.amount and self.sources.held_out_files and not validates:
-            chosen.append(Validate(validate_every))
-        if not any(isinstance(item, NonFinite) for item in chosen):
-            chosen.append(NonFinite())
-        self.run.interventions = chosen
-
     def train(self, save_every: Every, micro_tokens: int, clip: float) -> None:
         """The loop."""
-        first = distributed.rank() == 0
+        first, folder = distributed.rank() == 0, self.context.folder
+        if first:
+            write_key(folder, self.sources, self.tokenizer)
         loop = Loop(
             self.run,
             Precision.from_dict(self.numerics.precision),
-            MetricsLog(self.context.folder / METRICS if first else None),
+            MetricsLog(folder / METRICS if first else None),
+            BatchLog(folder / BATCHES if first else None),
             self.checkpoints,
             save_every,
             micro_tokens,
@@ -138,10 +151,13 @@ class Session:
         if distributed.rank() != 0:
             return
         context = self.context
-        counts = report.counts(self.run, self.sources, self.numerics, context.folder)
-        context.counts.update(counts)
-        card = report.card(context.name, context.parameters, counts)
-        save_model(self.network, self.tokenizer.path, context.folder, card)
+        with evaluation_weights(self.run.optimizer):
+            for intervention in self.interventions:
+                intervention.export(self.network)
+            counts = report.counts(self.run, self.sources, self.numerics, context.folder)
+            context.counts.update(counts)
+            card = report.card(context.name, context.parameters, counts)
+            save_model(self.network, self.tokenizer.path, context.folder, card)
         self.checkpoints.prune(1)
         self.checkpoints.remove_damaged()
         loss = "no loss" if counts["loss"] is None else f"loss {counts['loss']:.4f}"

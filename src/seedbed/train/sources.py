@@ -30,6 +30,7 @@ class Sources:
     weights: dict[str, float]
     held_out_files: dict[str, Any]
     labels: dict[str, str]
+    tokens: dict[str, Tokens]
 
     @classmethod
     def open(cls, data: dict[Tokens, float], tokenizer: Tokenizer, *, allow_tokenizer: bool = False) -> Sources:
@@ -38,6 +39,7 @@ class Sources:
             raise InputError("data", "names no source", fix="data: {corpus: 1.0}")
         files, held_out = dict[str, Any](), dict[str, Any]()
         weights, labels = dict[str, float](), dict[str, str]()
+        opened: dict[str, Tokens] = {}
         for tokens, weight in sorted(data.items(), key=lambda pair: pair[0].fingerprint):
             label = _label(tokens, labels.values())
             if not 0 <= weight < float("inf"):
@@ -53,13 +55,14 @@ class Sources:
             if TRAIN not in splits:
                 raise InputError(f"data.{label}", f"has no split '{TRAIN}'", value=splits)
             files[name], weights[name], labels[name] = tokens.open(TRAIN), weight, label
+            opened[name] = tokens
             if not files[name].num_tokens:
                 raise InputError(f"data.{label}", "holds no tokens")
             if weight and HELD_OUT in splits and tokens.open(HELD_OUT).num_tokens:
                 held_out[name] = tokens.open(HELD_OUT)
         if not any(weights.values()):
             raise InputError("data", "all weights are zero", value=list(weights.values()))
-        return cls(files, weights, held_out, labels)
+        return cls(files, weights, held_out, labels, opened)
 
     @property
     def num_tokens(self) -> int:
@@ -69,7 +72,7 @@ class Sources:
     def describe(self, batch: Batch, rows: np.ndarray) -> list[str]:
         """The documents in some rows of a batch, as `source: id`."""
         found = []
-        for _, _, _, source, document in batch.pieces_N5[np.isin(batch.pieces_N5[:, 0], rows)]:
+        for _, _, _, source, document, _ in batch.pieces_N6[np.isin(batch.pieces_N6[:, 0], rows)]:
             name = batch.sources[source]
             found.append(f"{self.labels.get(name, name)}: {self.files[name].ids[document]}")
         return list(dict.fromkeys(found))
