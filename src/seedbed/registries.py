@@ -19,6 +19,7 @@ _PLACES = {
     "optimizers": "seedbed.optim:optimizers",
     "schedules": "seedbed.optim:schedules",
     "interventions": "seedbed.train:interventions",
+    "growth": "seedbed.surgery:growth",
     "tasks": "seedbed.evaluate:tasks",
     "worlds": "seedbed.worlds:worlds",
 }

@@ -30,11 +30,13 @@ def test_frozen_surface(tmp_path):
     import seedbed as package
     from seedbed.cli.main import app
 
-    root = typer.main.get_command(app)
-    surface = {
-        name: sorted(option for parameter in command.params for option in parameter.opts)
-        for name, command in root.commands.items()
-    }
+    def walk(group, prefix=""):
+        for name, command in group.commands.items():
+            yield prefix + name, sorted(option for parameter in command.params for option in parameter.opts)
+            if hasattr(command, "commands"):
+                yield from walk(command, f"{name} ")
+
+    surface = dict(walk(typer.main.get_command(app)))
     assert surface == {
         "new": ["--force", "--goal", "--out", "--size", "folder"],
         "plan": ["--json", "--runs", "overrides", "recipe"],
@@ -42,10 +44,28 @@ def test_frozen_surface(tmp_path):
         "compare": ["--arm", "--equal", "--jobs", "--metric", "--runs", "--seeds", "file", "overrides"],
         "check": ["--changed", "--jobs", "--quick", "--record", "--runs", "studies"],
         "papers": ["--family", "--json", "--modality", "--status"],
+        "papers search": ["--json", "--limit", "query"],
+        "papers show": ["--json", "paper"],
+        "inspect": [],
+        "inspect batch": ["--json", "--row", "run", "step"],
         "report": ["--open", "--out", "path"],
         "list": ["registry"],
         "show": ["name", "registry"],
         "export": ["artifact", "target"],
+        "branch": ["--budget", "--name", "--schedule", "overrides", "run"],
+        "suggest": [
+            "--fit",
+            "--flops",
+            "--json",
+            "--law",
+            "--length",
+            "--metric",
+            "--parameters",
+            "--runs",
+            "--sweep",
+            "--tokens",
+            "what",
+        ],
         "doctor": ["--runs", "--verify"],
     }
     assert package.__all__ == [

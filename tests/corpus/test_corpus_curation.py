@@ -30,7 +30,9 @@ DOCUMENTS = {
 def parameters(tmp_path: Path, helpers: Any) -> dict[str, dict[str, Any]]:
     """For each step, parameters under which it drops something of DOCUMENTS and keeps something."""
     held = helpers.write_jsonl(tmp_path / "test.jsonl", [{"text": "brown fox jumps over the lazy dog near the bank"}])
+    queries = helpers.write_jsonl(tmp_path / "train.jsonl", [{"text": "brown fox jumps over the lazy dog"}])
     return {
+        "bm25": {"queries": str(queries), "top": 1},
         "normalize": {},
         "keep": {"expression": "words > 3"},
         "exact_duplicates": {},

@@ -19,7 +19,10 @@ CONFIGURATIONS = [
     ("packed", {"fit": "best", "open_rows": 3}),
     ("bucketed", {"window": 16}),
     ("bucketed", {"window": 64, "overflow": "truncate"}),
+    ("in_context", {}),
+    ("in_context", {"order": "random"}),
 ]
+JOINED = {"in_context"}  # samplers whose rows are one segment
 LENGTH, PAD = 16, 1
 lengths_lists = st.lists(st.integers(0, 60), min_size=1, max_size=40).filter(lambda sizes: max(sizes) >= 2)
 
@@ -45,7 +48,7 @@ def pieces_of(batch):
         yield batch.sources[source], document, batch.tokens_BL[row, column : column + length].tolist()
 
 
-def check_batch(batch, sources):
+def check_batch(batch, sources, joined=False):
     """Isolation and bookkeeping, place by place."""
     covered = np.zeros(batch.tokens_BL.shape, dtype=int)
     segment_of_row = Counter()
@@ -54,11 +57,12 @@ def check_batch(batch, sources):
         stretch = slice(column, column + length)
         covered[row, stretch] += 1
         assert (batch.segments_BL[row, stretch] == segment_of_row[row]).all(), "a segment a piece, numbered in order"
-        segment_of_row[row] += 1
-        assert batch.positions_BL[row, stretch].tolist() == list(range(length))
+        segment_of_row[row] += not joined
+        start = column if joined else 0
+        assert batch.positions_BL[row, stretch].tolist() == list(range(start, start + length))
         whole, part = file.document(document).tolist(), batch.tokens_BL[row, stretch].tolist()
         assert whole[first : first + length] == part, "the stretch of the document that it names"
-        assert length >= 2
+        assert length >= 2 or joined
     assert ((covered == 1) == (batch.segments_BL >= 0)).all() and covered.max() == 1
     padding = batch.segments_BL < 0
     assert (batch.tokens_BL[padding] == PAD).all() and (batch.positions_BL[padding] == 0).all()
@@ -91,7 +95,7 @@ class TestContract:
         drawn = 0
         while set(tokens) < set(wanted):
             batch = stream.next(rows)
-            check_batch(batch, {"a": file})
+            check_batch(batch, {"a": file}, name in JOINED)
             for _, _, part in pieces_of(batch):
                 tokens.update(part)
             drawn += 1
@@ -161,7 +165,7 @@ class TestContract:
             stream.next(4)
         counts = stream.counts
         total = sum(entry["tokens"] for entry in counts.values())
-        held_back = LENGTH * (1 + {"packed": parameters.get("open_rows", 32), "bucketed": 64}[name])
+        held_back = LENGTH * (1 + {"packed": parameters.get("open_rows", 32), "bucketed": 64, "in_context": 1}[name])
         if parameters == {}:
             held_back = 2 * LENGTH
         assert abs(counts["a"]["tokens"] - weight * total) <= held_back
@@ -198,7 +202,7 @@ class TestContract:
     def test_one_document(self, name, parameters, token_file):
         stream = make(name, parameters, {"a": token_file([37])})
         for _ in range(5):
-            check_batch(stream.next(3), {"a": token_file([37])})
+            check_batch(stream.next(3), {"a": token_file([37])}, name in JOINED)
 
     def test_errors(self, name, parameters, token_file):
         file = token_file([5, 6])
@@ -242,9 +246,11 @@ class TestContract:
 
     def test_state_of_another_configuration_is_refused(self, name, parameters, token_file):
         state = make(name, parameters, {"a": token_file([5, 6, 40])}).state_dict()
-        other = {"packed": {"fit": "split" if parameters.get("fit") == "best" else "best"}, "bucketed": {"window": 5}}[
-            name
-        ]
+        other = {
+            "packed": {"fit": "split" if parameters.get("fit") == "best" else "best"},
+            "bucketed": {"window": 5},
+            "in_context": {"neighbors": 3},
+        }[name]
         with pytest.raises(InputError, match="checkpoint"):
             make(name, other, {"a": token_file([5, 6, 40])}).load_state_dict(state)
 

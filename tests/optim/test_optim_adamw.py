@@ -77,28 +77,3 @@ def test_bad_parameters_are_named(given: dict, key: str) -> None:
     with pytest.raises(InputError) as caught:
         optimizers.create("adamw", **given)
     assert caught.value.key.startswith(key)
-
-
-@pytest.mark.parametrize("name", optimizers.names())
-def test_contract_every_optimizer_lowers_a_convex_loss_and_resumes_bitwise(name: str) -> None:
-    def trained(steps: int, resume_at: int | None) -> tuple[list[float], torch.Tensor]:
-        torch.manual_seed(1)
-        network, x = nn.Linear(6, 2), torch.randn(32, 6)
-        y = x @ torch.randn(6, 2)
-        optimizer = optimizers.create(name).build(network)
-        losses = []
-        for step in range(steps):
-            if step == resume_at:
-                state, fresh = optimizer.state_dict(), optimizers.create(name).build(network)
-                fresh.load_state_dict(state)
-                optimizer = fresh
-            loss = (network(x) - y).square().mean()
-            losses.append(float(loss.detach()))
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        return losses, network.weight.detach().clone()
-
-    losses, weight = trained(40, None)
-    assert losses[-1] < losses[0]
-    assert torch.equal(weight, trained(40, 17)[1])

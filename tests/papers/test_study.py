@@ -63,6 +63,12 @@ def test_a_shipped_study_is_whole_and_its_quick_form_needs_no_data(path, tmp_pat
     assert max(tokens) <= 100_000
 
 
+def test_the_command_says_what_was_overridden_but_not_where_data_lie() -> None:
+    path = STUDIES / "160-domain-upsampling.yaml"
+    study = load_study(path, quick=True, overrides=["data=/a/folder/of/mine", "base.clip=0.5"])
+    assert study.command == "seedbed check 160-domain-upsampling data=FOLDER base.clip=0.5 --quick"
+
+
 def test_studies_are_found_by_number_name_and_path(tmp_path):
     assert [path.stem for path in study_files(["280"])] == ["280-masking-schedules"]
     assert study_files(["18"]) == study_files(["018-masking-rate"])

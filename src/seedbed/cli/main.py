@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from . import browse, build, compare, inspect, machine, papers, report, results
+from . import branch, browse, build, compare, inspect, machine, papers, report, results, suggest
 
 app = typer.Typer(
     name="seedbed",
@@ -24,9 +24,11 @@ app = typer.Typer(
 app.command()(build.new)
 app.command()(build.plan)
 app.command()(build.run)
+app.command()(branch.branch)
 app.command()(compare.compare)
 app.command()(compare.check)
 app.command()(report.report)
+app.command()(suggest.suggest)
 app.add_typer(inspect.app, name="inspect")
 app.add_typer(papers.app, name="papers")
 app.command("list")(browse.list_methods)

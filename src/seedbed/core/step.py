@@ -128,6 +128,7 @@ steps = StepRegistry(
     "seedbed.vocabulary.train",
     "seedbed.data.tokenize",
     "seedbed.train.pretrain",
+    "seedbed.surgery.grow",
     "seedbed.evaluate.step",
     "seedbed.worlds.generate",
     "seedbed.worlds.labels",

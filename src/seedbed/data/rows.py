@@ -102,9 +102,17 @@ def unpack_rows(rows: Sequence[Sequence[int]]) -> list[Row]:
 
 
 def assemble(
-    rows: Sequence[Row], files: Sequence[TokenFile], names: tuple[str, ...], *, width: int, pad: int, first_row: int
+    rows: Sequence[Row],
+    files: Sequence[TokenFile],
+    names: tuple[str, ...],
+    *,
+    width: int,
+    pad: int,
+    first_row: int,
+    joined: bool = False,
 ) -> Batch:
-    """Gather the tokens of rows into a batch of `width` columns, padded with `pad`, segment -1, position 0."""
+    """Gather the tokens of rows into a batch of `width` columns, padded with `pad`, segment -1, position 0. Each piece
+    is a segment; `joined`, those of a row are one, and positions go on from piece to piece."""
     pieces_N4 = np.array([piece for row in rows for piece in row], dtype=np.int64).reshape(-1, 4)
     source_N, document_N, start_N, length_N = pieces_N4.T
     numbers_B = np.array([len(row) for row in rows], dtype=np.int64)
@@ -113,7 +121,7 @@ def assemble(
     first_piece_B = np.cumsum(numbers_B) - numbers_B
     before_N = ends_N - length_N  # tokens in front of the piece, over all rows
     column_N = before_N - before_N[first_piece_B][row_N]
-    segment_N = np.arange(len(row_N)) - first_piece_B[row_N]
+    segment_N = np.zeros_like(row_N) if joined else np.arange(len(row_N)) - first_piece_B[row_N]
 
     within_T = np.arange(int(ends_N[-1])) - np.repeat(before_N, length_N)
     target_T = np.repeat(row_N * width + column_N, length_N) + within_T
@@ -121,7 +129,7 @@ def assemble(
     segments_BL = np.full((len(rows), width), -1, dtype=np.int64)
     positions_BL = np.zeros((len(rows), width), dtype=np.int64)
     segments_BL.reshape(-1)[target_T] = np.repeat(segment_N, length_N)
-    positions_BL.reshape(-1)[target_T] = within_T
+    positions_BL.reshape(-1)[target_T] = within_T + np.repeat(column_N, length_N) if joined else within_T
     for source in np.unique(source_N):
         file = files[source]
         of_source_N = source_N == source

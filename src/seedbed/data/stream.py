@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from seedbed.core.errors import InputError
 
@@ -28,6 +28,8 @@ class Sampler(Protocol):
 class Stream(ABC):
     """Batches without end. The same state gives the same batches, whatever was drawn before."""
 
+    joined: ClassVar[bool] = False  # the pieces of a row see each other
+
     def __init__(
         self, sources: Mapping[str, TokenFile], weights: Mapping[str, float], length: int, pad: int, seed: int
     ) -> None:
@@ -35,10 +37,11 @@ class Stream(ABC):
             raise InputError("length", f"must be at least {2 * MIN_PIECE} tokens", value=length)
         self.length, self.pad, self.seed = length, pad, seed
         self._mixer = Mixer(sources, weights, length, seed)
+        self._files = self._mixer.files  # that pieces are stretches of
         # By source, in tokens; may be changed at any time, and holds from the next chunk that is drawn.
         self.weights: dict[str, float] = {name: float(weights[name]) for name in self._mixer.names}
         self.num_rows = 0  # given out so far
-        self._counts = {name: dict.fromkeys(_COUNTS, 0) for name in self._mixer.names}
+        self.restart_counts()
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -49,7 +52,7 @@ class Stream(ABC):
         """By source: `tokens` given out, `padded` places (counted for the last source of their row), tokens
         `truncated` and `dropped`, `documents` begun, and `epochs`, the share of the source that was used."""
         found: dict[str, dict[str, float]] = {}
-        for name, file in zip(self._mixer.names, self._mixer.files, strict=True):
+        for name, file in zip(self._mixer.names, self._files, strict=True):
             counts = self._counts[name]
             used = counts["tokens"] + counts["dropped"]
             found[name] = {**counts, "epochs": round(used / file.num_tokens, 6)}
@@ -62,10 +65,15 @@ class Stream(ABC):
         rows = self._next_rows(num_rows)
         assert len(rows) == num_rows
         width = self._width(rows)
-        batch = assemble(rows, self._mixer.files, self._mixer.names, width=width, pad=self.pad, first_row=self.num_rows)
+        shape: dict[str, Any] = {"width": width, "pad": self.pad, "first_row": self.num_rows, "joined": self.joined}
+        batch = assemble(rows, self._files, self._mixer.names, **shape)
         self.num_rows += num_rows
         self._count(rows, width)
         return batch
+
+    def restart_counts(self) -> None:
+        """Count from here on."""
+        self._counts = {name: dict.fromkeys(_COUNTS, 0) for name in self._mixer.names}
 
     def state_dict(self) -> dict[str, Any]:
         """All of the position, as JSON."""

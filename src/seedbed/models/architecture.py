@@ -7,6 +7,7 @@ causal attention. No torch here, so that plans can count parameters without impo
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -52,6 +53,7 @@ class Architecture:
     head_bias: bool = False
     output_bias: bool = False
     tied: bool = True
+    base_width: int | None = None  # of the network whose settings this one takes over (width transfer); None: standard
     special: dict[str, int | None] = field(default_factory=dict)  # ids of pad, bos, eos, cls, sep, mask
 
     def __post_init__(self) -> None:
@@ -76,6 +78,8 @@ class Architecture:
             )
         if self.positions == "rope" and self.head_width % 2:
             raise InputError("heads", "rotary positions need an even width per head", value=self.heads)
+        if self.base_width is not None and self.base_width < 1:
+            raise InputError("width_transfer", "must be at least 1", value=self.base_width)
         if self.norm_eps <= 0:
             raise InputError("norm_eps", "must be above 0", value=self.norm_eps)
         assert self.norm in NORMS and self.norm_kind in ("layer", "rms")
@@ -89,6 +93,17 @@ class Architecture:
     def qkv_width(self) -> int:
         """Columns of the fused projection: queries, keys, values."""
         return (self.heads + 2 * self.kv_heads) * self.head_width
+
+    @property
+    def width_ratio(self) -> float:
+        """How many times the width is that of the network whose settings it takes over; 1 without width transfer."""
+        return 1.0 if self.base_width is None else self.width / self.base_width
+
+    @property
+    def query_scale(self) -> float:
+        """By what queries are multiplied, beside 1 / sqrt(head_width): with width transfer scores are divided by the
+        width of a head, times 8, which leaves heads of width 64 as they are."""
+        return 1.0 if self.base_width is None else 8.0 / math.sqrt(self.head_width)
 
     @property
     def final_norm(self) -> bool:
@@ -144,14 +159,9 @@ class Architecture:
             found["output_bias"] = (self.vocabulary_size,)
         return found
 
-    def num_parameters(self) -> int:
-        total = 0
-        for shape in self.shapes().values():
-            count = 1
-            for size in shape:
-                count *= size
-            total += count
-        return total
+    def num_parameters(self, *, embeddings: bool = True) -> int:
+        """All of them, or those without the tables of embeddings and the bias of the logits."""
+        return sum(math.prod(shape) for name, shape in self.shapes().items() if embeddings or not is_table(name))
 
     def flops_per_token(self, length: int, targets: float = 1.0) -> float:
         """Forward and backward matrix products per token: 6 per weight of a product, and 12 per layer, token seen
@@ -181,6 +191,16 @@ class Architecture:
 
 def _divisors(number: int) -> list[str]:
     return [str(n) for n in range(1, number + 1) if number % n == 0]
+
+
+def is_table(name: str) -> bool:
+    """Whether a parameter has a row for each token, position or type: an embedding, or the bias of the logits."""
+    return name.endswith("embedding.weight") or name == "output_bias"
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a parameter is a matrix between layers of the network's width (both its dimensions grow with it)."""
+    return name.endswith(".weight") and "norm." not in name and not is_table(name)
 
 
 def head_width_of(width: int, heads: int) -> int:

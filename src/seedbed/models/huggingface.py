@@ -92,7 +92,7 @@ def read_network(
         drawn = [ours for ours, parts in names.items() if parts[0].name not in given]
         for ours, parameter in parameters.items():
             if ours in drawn:
-                initialize(ours, parameter, 0, architecture.layers)
+                initialize(ours, parameter, 0, architecture)
                 continue
             row = 0
             for part in names[ours]:
@@ -113,15 +113,15 @@ def write_network(network: Transformer, folder: Path, special: dict[str, int | N
     import torch
     from safetensors.torch import save_file
 
-    architecture = network.architecture
+    architecture = replace(network.architecture, base_width=None)  # it is folded into the weights
     if special:
         architecture = replace(architecture, special={**architecture.special, **special})
     family = family_of(architecture)
     tensors = {}
     for ours, parameter in network.named_parameters():
-        row = 0
+        row, folded = 0, network.folded(ours, parameter.detach())
         for part in family.names(architecture)[ours]:
-            value = parameter.detach()[row : row + part.rows]
+            value = folded[row : row + part.rows]
             tensors[part.name] = value.to("cpu", torch.float32, copy=True).contiguous()
             row += part.rows
     folder.mkdir(parents=True, exist_ok=True)

@@ -16,10 +16,14 @@ Tensor = torch.Tensor
 
 
 class Linear(torch.nn.Module):
-    """A matrix product with weights (outputs, inputs) that follow the type of the input."""
+    """A matrix product with weights (outputs, inputs) that follow the type of the input.
 
-    def __init__(self, inputs: int, outputs: int, bias: bool) -> None:
+    `parts`: the rows of several matrices that stand in the weights one below the other, for whom that matters.
+    """
+
+    def __init__(self, inputs: int, outputs: int, bias: bool, parts: tuple[int, ...] = ()) -> None:
         super().__init__()
+        self.parts = parts
         self.weight = torch.nn.Parameter(torch.empty(outputs, inputs))
         self.bias = torch.nn.Parameter(torch.empty(outputs)) if bias else None
 

@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional
 
 from seedbed.core.errors import InputError
-from seedbed.models.architecture import KERNELS, Architecture
+from seedbed.models.architecture import KERNELS, Architecture, is_hidden
 from seedbed.models.attention import attend, attention_mask, merge_heads, rope_table, split_heads
 from seedbed.models.initialize import initialize
 from seedbed.models.kernel import choose_kernel
@@ -26,12 +26,11 @@ Tensor = torch.Tensor
 Rope = tuple[Tensor, Tensor]
 
 
-class Embedding(torch.nn.Module):
-    """A table of vectors."""
+class Embedding(torch.nn.Embedding):
+    """A table of vectors, its values left unset."""
 
     def __init__(self, rows: int, width: int) -> None:
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.empty(rows, width))
+        super().__init__(rows, width, _weight=torch.empty(rows, width))
 
 
 class Layer(torch.nn.Module):
@@ -42,10 +41,12 @@ class Layer(torch.nn.Module):
         a = self.architecture = architecture
         norm = (a.width, a.norm_kind, a.norm_eps, a.norm_bias)
         self.attention_norm = Norm(*norm) if a.has_attention_norm(index) else None
-        self.qkv = Linear(a.width, a.qkv_width, a.attention_bias)
+        keys = a.kv_heads * a.head_width
+        self.qkv = Linear(a.width, a.qkv_width, a.attention_bias, parts=(a.query_width, keys, keys))
         self.attention_out = Linear(a.query_width, a.width, a.attention_bias)
         self.feedforward_norm = Norm(*norm)
-        self.feedforward_in = Linear(a.width, a.feedforward * (2 if a.gated else 1), a.feedforward_bias)
+        inner = (a.feedforward, a.feedforward) if a.gated else (a.feedforward,)
+        self.feedforward_in = Linear(a.width, sum(inner), a.feedforward_bias, parts=inner)
         self.feedforward_out = Linear(a.feedforward, a.width, a.feedforward_bias)
 
     def forward(self, x: Tensor, rope: Rope | None, mask: Tensor | None, kernel: str) -> Tensor:
@@ -59,6 +60,8 @@ class Layer(torch.nn.Module):
     def attend(self, x: Tensor, rope: Rope | None, mask: Tensor | None, kernel: str) -> Tensor:
         a = self.architecture
         q, k, v = split_heads(self.qkv(x), a.heads, a.kv_heads, rope)
+        if a.query_scale != 1:
+            q = q * a.query_scale
         return self.attention_out(merge_heads(attend(q, k, v, mask, causal=a.attention == "causal", kernel=kernel)))
 
     def feed(self, x: Tensor) -> Tensor:
@@ -91,7 +94,7 @@ class Transformer(torch.nn.Module):
         self._ropes: dict[tuple[float, torch.device, torch.dtype], Rope] = {}
         if seed is not None:
             for name, parameter in self.named_parameters():
-                initialize(name, parameter, seed, a.layers)
+                initialize(name, parameter, seed, a)
 
     @property
     def stock(self) -> str | None:
@@ -148,11 +151,13 @@ class Transformer(torch.nn.Module):
             return x if self.final_norm is None else self.final_norm(x)
 
     def head(self, hidden_TD: Tensor) -> Tensor:
-        """Dense, activation and norm where the architecture has them; else the hidden states."""
-        if self.head_dense is None or self.head_norm is None:
-            return hidden_TD
-        with _no_autocast(hidden_TD.device):
-            return self.head_norm(activate(self.head_dense(hidden_TD), self.architecture.head_activation))
+        """Dense, activation and norm where the architecture has them; else the hidden states. With width transfer
+        divided by the ratio of the widths, which is the multiplier of the logits."""
+        ratio = self.architecture.width_ratio
+        if self.head_dense is not None and self.head_norm is not None:
+            with _no_autocast(hidden_TD.device):
+                hidden_TD = self.head_norm(activate(self.head_dense(hidden_TD), self.architecture.head_activation))
+        return hidden_TD if ratio == 1 else hidden_TD / ratio
 
     def output(self) -> tuple[Tensor, Tensor | None]:
         table = self.embedding if self.output_embedding is None else self.output_embedding
@@ -164,6 +169,25 @@ class Transformer(torch.nn.Module):
         with _no_autocast(hidden_TD.device):
             bias = None if bias_V is None else bias_V.to(hidden_TD.dtype)
             return functional.linear(self.head(hidden_TD), weight_VD.to(hidden_TD.dtype), bias)
+
+    def rate_scale(self, name: str) -> float:
+        """How many times the optimizer's learning rate a parameter's is: less than 1 for matrices between layers of a
+        network that is wider than the one whose settings it takes over."""
+        return 1 / self.architecture.width_ratio if is_hidden(name) else 1.0
+
+    def folded(self, name: str, value: Tensor) -> Tensor:
+        """A parameter's value in the standard network that computes the same logits: the multipliers of width transfer
+        become part of the queries' projection and of the last norm. (Without a head that norm gives the hidden states,
+        which are then divided as well.)"""
+        a = self.architecture
+        if a.base_width is None:
+            return value
+        last = "head_norm" if a.head else "final_norm" if a.final_norm else f"layers.{a.layers - 1}.feedforward_norm"
+        if name.startswith(f"{last}."):
+            return value / a.width_ratio
+        if ".qkv." in name:
+            return torch.cat((value[: a.query_width] * a.query_scale, value[a.query_width :]))
+        return value
 
     def save(self, folder: Path) -> None:
         from seedbed.models.huggingface import write_network

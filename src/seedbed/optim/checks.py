@@ -15,3 +15,29 @@ def check_rate(name: str, value: float) -> None:
     """A factor or rate: finite, not negative."""
     if not 0 <= value < float("inf"):
         raise InputError(name, "must be a number that is not negative", value=value)
+
+
+def check_positive(**values: float) -> None:
+    """Finite numbers above 0."""
+    for name, value in values.items():
+        if not 0 < value < float("inf"):
+            raise InputError(name, "must be above 0", value=value)
+
+
+def check_counts(**values: int) -> None:
+    """Whole numbers from 1 on."""
+    for name, value in values.items():
+        if value < 1:
+            raise InputError(name, "must be at least 1", value=value)
+
+
+def check_betas(betas: tuple[float, float]) -> None:
+    """Weights of the past in two moving averages."""
+    if not all(0 <= beta < 1 for beta in betas):
+        raise InputError("betas", "must lie in [0, 1)", value=betas)
+
+
+def check_decay(weight_decay: float) -> None:
+    """A weight decay: finite, not negative."""
+    if not 0 <= weight_decay < float("inf"):
+        raise InputError("weight_decay", "must not be negative", value=weight_decay)

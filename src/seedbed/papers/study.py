@@ -20,6 +20,7 @@ from typing import Any
 from seedbed.compare.comparison import Comparison, check, load_comparison
 from seedbed.core.errors import InputError, unknown_key
 from seedbed.core.files import read_json
+from seedbed.recipe.recipe import Recipe
 
 STUDIES = Path(__file__).parent / "studies"
 LEDGER = Path(__file__).parent / "ledger"
@@ -59,10 +60,17 @@ def load_study(path: Path, *, quick: bool = False, overrides: Iterable[str] = ()
         changes = {"seeds": smaller.get("seeds", 2), "name": f"{study.name}-quick"}
     facts = {"spread": _known_spread(path.stem), **study.study}
     known = path.stem if path.parent == STUDIES else str(path)
-    command = f"seedbed check {known}{' --quick' if quick else ''}"
-    study = dataclasses.replace(study, recipe=recipe.overridden(overrides), study=facts, command=command, **changes)
+    given = list(overrides)
+    command = " ".join(["seedbed check", known, *_repeatable(given, recipe), *["--quick"] * quick])
+    study = dataclasses.replace(study, recipe=recipe.overridden(given), study=facts, command=command, **changes)
     check(study)
     return study
+
+
+def _repeatable(overrides: list[str], recipe: Recipe) -> list[str]:
+    """Overrides as somebody else would give them: where data lie differs from machine to machine."""
+    pairs = [(override, override.partition("=")[0]) for override in overrides]
+    return [f"{name}=FOLDER" if isinstance(recipe.variables.get(name), str) else given for given, name in pairs]
 
 
 def _known_spread(name: str) -> float | None:

@@ -115,8 +115,11 @@ class Checkpoints:
                 return f"{name} has other contents than when it was written"
         return None
 
-    def save(self, step: int, parts: dict[str, dict[str, torch.Tensor]], state: dict[str, Any]) -> Checkpoint:
-        """Write one, then remove those beyond the newest `keep`. Raises StorageError; older ones stay untouched."""
+    def save(
+        self, step: int, parts: dict[str, dict[str, torch.Tensor]], state: dict[str, Any], *, kept: bool = False
+    ) -> Checkpoint:
+        """Write one, then remove those beyond the newest `keep`. Raises StorageError; older ones stay untouched. One
+        that is `kept` says so in its manifest, and is never removed."""
         target = self.at(step).path
         temporary = self.folder / f".{target.name}.tmp"
         with self._clear_errors(temporary):
@@ -130,7 +133,8 @@ class Checkpoints:
             }
             write_json(temporary / STATE, state)
             files[STATE] = {"size": (temporary / STATE).stat().st_size, "xxh3": hash_file(temporary / STATE)}
-            write_json(temporary / MANIFEST, {"format": FORMAT, "step": step, "run": self.run, "files": files})
+            manifest = {"format": FORMAT, "step": step, "run": self.run, "kept": kept, "files": files}
+            write_json(temporary / MANIFEST, manifest)
             sync_folder(temporary)
             assert not target.exists(), f"{target.name} is there already"
             os.rename(temporary, target)
@@ -139,9 +143,16 @@ class Checkpoints:
         return Checkpoint(target, step)
 
     def prune(self, keep: int) -> None:
-        """Remove all but the newest `keep`."""
+        """Remove all but the newest `keep`, and those that are kept for good."""
         for step in self.steps()[:-keep]:
-            self._remove(self.at(step).path)
+            if not self._is_kept(self.at(step)):
+                self._remove(self.at(step).path)
+
+    def _is_kept(self, checkpoint: Checkpoint) -> bool:
+        try:
+            return bool(read_json(checkpoint.path / MANIFEST).get("kept"))
+        except (OSError, ValueError):
+            return False  # it is damaged
 
     def remove_damaged(self) -> None:
         """Remove what was put aside, once the run has ended well."""

@@ -15,15 +15,21 @@ if TYPE_CHECKING:
     import torch
 
 
+def trainable(network: torch.nn.Module) -> list[torch.nn.Parameter]:
+    """The parameters that have gradients; an error if there are none."""
+    found = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    if not found:
+        raise InputError("trainable", "leaves nothing to train")
+    return found
+
+
 class Gradients:
     """The gradients of the trainable parameters."""
 
     def __init__(self, network: torch.nn.Module) -> None:
         import torch
 
-        self.parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        if not self.parameters:
-            raise InputError("trainable", "leaves nothing to train")
+        self.parameters = trainable(network)
         first = self.parameters[0]
         assert all(p.dtype == first.dtype and p.device == first.device for p in self.parameters), "mixed parameters"
         self.flat = torch.zeros(sum(p.numel() for p in self.parameters), dtype=first.dtype, device=first.device)

@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 class Intervention:
     """Base of interventions; each overrides the hooks that it needs.
 
-    In a step the order is: progress and learning rate are set, `before_step`, the batch is drawn, forward and
-    backward, gradients summed over processes, `run.metrics` filled, `after_backward`, clipping, the update
-    (unless `run.skip_update`), `after_step`, the log line, a checkpoint if one is due. Every process calls every
-    hook; whatever a hook decides must be the same in all of them, so it may depend on `run` but not on a clock.
+    In a step the order is: progress and learning rate are set, `before_step`, the batch is drawn, `on_batch`, forward
+    and backward of each micro-batch, `after_micro_batch`, gradients summed over processes, `run.metrics` filled,
+    `after_backward`, clipping, the update (unless `run.skip_update`), `after_step`, the log line, a checkpoint if one
+    is due. Every process calls every hook, `after_micro_batch` for its own ones; whatever a hook decides must be the
+    same in all of them, so it may depend on `run` but not on a clock.
     """
 
     def prepare(self, network: Any, seed: int) -> None:
@@ -29,6 +30,12 @@ class Intervention:
 
     def before_step(self, run: Run) -> None:
         """Before the batch is drawn: mixture weights, masking rate, learning rate may be changed."""
+
+    def on_batch(self, run: Run) -> None:
+        """The batch of all processes is drawn: `run.batch` may be replaced. Its tokens are counted as drawn."""
+
+    def after_micro_batch(self, run: Run, targets: int) -> None:
+        """This process has added the gradient of one more micro-batch, of so many targets, to `run.gradients`."""
 
     def after_backward(self, run: Run) -> None:
         """Gradients are whole and not yet clipped. One who changes them calls `run.measure_gradients()`."""

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from seedbed.train.checkpoint import Checkpoint, Checkpoints
     from seedbed.train.logs import AppendLog
     from seedbed.train.precision import Precision
+    from seedbed.train.sharding import Sharding
+
+
+_IDLE = slice(0, 0)  # rows of a pass that a process makes for the others' sake
 
 
 @dataclass
@@ -49,12 +53,13 @@ class Loop:
     micro_tokens: int
     clip: float = 1.0
     facts: dict[str, Any] = field(default_factory=dict)  # kept in every checkpoint, such as the precision
+    sharding: Sharding | None = None  # of the run's network
 
     def __post_init__(self) -> None:
         run = self.run
         if run.batch_rows < distributed.world_size():
             raise InputError("batch_tokens", f"gives {run.batch_rows} rows for {distributed.world_size()} processes")
-        run.gradients = Gradients(run.network)
+        run.gradients = Gradients(run.network) if self.sharding is None else self.sharding.gradients()
         run.evaluate, run.broken_rows, run.roll_back = self.evaluate, self._broken_rows, self._roll_back
         for group in run.optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
@@ -110,17 +115,22 @@ class Loop:
         """One step; whether a checkpoint is due, and whether a signal asks to stop, in any process."""
         run = self.run
         assert run.gradients is not None
-        run.metrics, run.skip_update = {}, False
+        run.metrics, run.skip_update, run.micro_batches = {}, False, 1
         run.progress = run.coming_progress()
         for group in run.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * run.schedule(run.progress)
         self._tell("before_step")
 
-        batch = run.batch = run.stream.next(run.batch_rows)
-        assert batch.num_tokens > 0, "the stream gave a batch without tokens"
+        run.batch = run.stream.next(run.batch_rows)
+        num_tokens = run.batch.num_tokens
+        assert num_tokens > 0, "the stream gave a batch without tokens"
+        self._tell("on_batch")
+        batch = run.batch
         self.batches.write(run.step + 1, batch)
         rows = self._share(len(batch.rows_B))
-        losses = self._forward_backward(self._examples(batch, rows, run.seed, run.progress))
+        if getattr(run.optimizer, "wants_sampled_gradient", False):
+            self._bring_sampled_gradient(self._examples(batch, rows, run.seed, run.progress))
+        losses = self._forward_backward(self._examples(batch, rows, run.seed, run.progress, run.micro_batches))
         due = self.save_every.due(run.step + 1, time.monotonic() - self._saved_at)
         totals, (save, halt) = self._add(losses, float(due), float(bool(stop.signal)))
         run.gradients.scale(1 / max(totals.count, 1.0))
@@ -135,23 +145,44 @@ class Loop:
         run.metrics["lr"] = run.optimizer.param_groups[0]["lr"]
 
         run.step += 1
-        run.tokens += batch.num_tokens
+        run.tokens += num_tokens
         run.positions += batch.tokens_BL.size
+        run.pairs += batch.tokens_BL.size * batch.tokens_BL.shape[1]
         run.targets += int(totals.count)
         self._tell("after_step")
         return {"save": save > 0, "stop": halt > 0}
 
-    def _share(self, num_rows: int) -> slice:
-        """This process's rows."""
-        rank, size = distributed.rank(), distributed.world_size()
+    def _share(self, num_rows: int, rank: int | None = None) -> slice:
+        """The rows of a process; of this one by default."""
+        rank, size = distributed.rank() if rank is None else rank, distributed.world_size()
         return slice(-(-rank * num_rows // size), -(-(rank + 1) * num_rows // size))  # the first is never left empty
 
-    def _examples(self, batch: Batch, rows: slice, seed: int, progress: float) -> list[tuple[slice, Examples]]:
-        """Some rows of a batch, corrupted, in micro-batches; in numpy."""
-        height = max(1, self.micro_tokens // batch.tokens_BL.shape[1])
-        parts = [slice(start, min(start + height, rows.stop)) for start in range(rows.start, rows.stop, height)]
-        corrupt = self.run.objective.corrupt
-        return [(part, corrupt(batch.select(part), seed=seed, progress=progress)) for part in parts]
+    def _examples(
+        self, batch: Batch, rows: slice, seed: int, progress: float, at_least: int = 1
+    ) -> list[tuple[slice, Examples]]:
+        """Some rows of a batch, corrupted, in micro-batches; in numpy.
+
+        In shards all processes need the same number of passes: those that have fewer get idle ones, of no rows, on an
+        example that counts for nothing.
+        """
+        num_rows, height = batch.tokens_BL.shape[0], self.micro_tokens // batch.tokens_BL.shape[1]
+        parts = _parts(rows, height, at_least)
+        examples = [(part, self._corrupt(batch.select(part), seed, progress)) for part in parts]
+        if self.sharding is not None:
+            shares = [self._share(num_rows, rank) for rank in range(distributed.world_size())]
+            idle = max(len(_parts(share, height, at_least)) for share in shares) - len(parts)
+            examples += idle * [(_IDLE, self._corrupt(batch.select(slice(0, 1)), seed, progress))]
+        return examples
+
+    def _corrupt(self, batch: Batch, seed: int, progress: float) -> Examples:
+        examples = self.run.objective.corrupt(batch, seed=seed, progress=progress)
+        if batch.seen_BL is not None:
+            examples.segments_BL = batch.seen_BL
+        return examples
+
+    def _loss(self, example: Examples) -> Loss:
+        run, example = self.run, example.to(self.run.device)
+        return run.objective.loss(run.network, example) if self.sharding is None else self.sharding.loss(example)
 
     def _forward_backward(self, examples: list[tuple[slice, Examples]]) -> list[Loss]:
         """The losses of micro-batches; leaves in `run.gradients` the gradient of their sum, in all processes.
@@ -169,12 +200,39 @@ class Loop:
             # whatever a network draws by torch (dropout) is a function of the step and the row
             torch.manual_seed(key(run.seed, "torch", run.step, part.start) >> 1)
             with self._autocast():
-                loss = run.objective.loss(run.network, example.to(run.device))
+                loss = self._loss(example)
+            if part is _IDLE:
+                (0 * loss.sum).backward()  # type: ignore[no-untyped-call]
+                continue
             loss.sum.backward()  # type: ignore[no-untyped-call]
             losses.append(Loss(loss.sum.detach(), loss.count, loss.sums))
+            self._tell("after_micro_batch", loss.count)
         run.gradients.add_processes()
-        self._micro_losses = [(part, float(loss.sum)) for (part, _), loss in zip(examples, losses, strict=True)]
+        self._micro_losses = [(part, float(loss.sum)) for (part, _), loss in zip(examples, losses, strict=False)]
         return losses
+
+    def _bring_sampled_gradient(self, examples: list[tuple[slice, Examples]]) -> None:
+        """The gradient of the same inputs with targets that the network draws itself, for who asks for it."""
+        from seedbed.train.sampled import with_sampled_targets
+
+        run, count = self.run, 0
+        assert run.gradients is not None
+        if self.sharding is not None:
+            raise InputError(
+                "optimizer", "draws targets from the network's prediction, and it lies in shards", fix="adamw"
+            )
+        run.gradients.clear()
+        run.network.train()
+        for part, example in examples:
+            seed = key(run.seed, "sampled", run.step, part.start) >> 1
+            with self._autocast():
+                loss = self._loss(with_sampled_targets(run.network, example.to(run.device), seed))
+            loss.sum.backward()  # type: ignore[no-untyped-call]
+            count += loss.count
+        run.gradients.add_processes()
+        (total,) = distributed.total([float(count)])
+        run.gradients.scale(1 / max(total, 1.0))
+        run.optimizer.take_sampled_gradient(total)  # type: ignore[attr-defined]
 
     def _add(self, losses: list[Loss], *flags: float) -> tuple[Totals, list[float]]:
         """The sums of this process's losses, and flags, summed over the processes."""
@@ -193,27 +251,30 @@ class Loop:
         self.run.network.eval()
         with evaluation_weights(self.run.optimizer), torch.no_grad(), self._autocast():
             examples = self._examples(batch, rows, seed, progress)
-            losses = [self.run.objective.loss(self.run.network, part.to(self.run.device)) for _, part in examples]
-        return self._add(losses)[0]
+            losses = [(part, self._loss(example)) for part, example in examples]
+        return self._add([loss for part, loss in losses if part is not _IDLE])[0]
 
     def _autocast(self) -> AbstractContextManager[Any]:
         return self.precision.autocast(self.run.device)
 
     def _broken_rows(self) -> np.ndarray:
-        """Which rows of the batch have a loss that is not finite: first by micro-batch, then row by row."""
+        """Which rows of the batch have a loss that is not finite: first by micro-batch, then row by row (in shards all
+        rows, for the number of passes must not depend on the losses)."""
         import torch
 
         run, batch = self.run, self.run.batch
         assert batch is not None
-        flags = torch.zeros(len(batch.rows_B), dtype=torch.float64)
-        for part, value in self._micro_losses:
-            if np.isfinite(value):
+        num_rows = len(batch.rows_B)
+        suspects = [part for part, value in self._micro_losses if self.sharding or not np.isfinite(value)]
+        rows = {row for part in suspects for row in range(part.start, part.stop)}
+        flags = torch.zeros(num_rows, dtype=torch.float64)
+        for part, example in self._examples(batch, self._share(num_rows), run.seed, run.progress, at_least=num_rows):
+            if part is not _IDLE and part.start not in rows:
                 continue
-            for row in range(part.start, part.stop):
-                one = self._examples(batch, slice(row, row + 1), run.seed, run.progress)[0][1]
-                with torch.no_grad(), self._autocast():
-                    loss = run.objective.loss(run.network, one.to(run.device))
-                flags[row] = float(not bool(torch.isfinite(loss.sum)))
+            with torch.no_grad(), self._autocast():
+                loss = self._loss(example)
+            if part is not _IDLE:
+                flags[part.start] = float(not bool(torch.isfinite(loss.sum)))
         distributed.add(flags)
         return flags.numpy() > 0
 
@@ -222,11 +283,13 @@ class Loop:
         run = self.run
         run.save_requested = False
         if self.checkpoints is not None and run.step != self._saved_step:
-            if distributed.rank() == 0:
+            if distributed.rank() == 0 or self.sharding is not None:
                 parts, state = capture(run, {"log_bytes": [log.offset() for log in self._logs], **self.facts})
-                self.checkpoints.save(run.step, parts, state)
+            if distributed.rank() == 0:
+                self.checkpoints.save(run.step, parts, state, kept=run.keep_requested)
             distributed.barrier()
             self._saved_step = run.step
+        run.keep_requested = False
         self._saved_at = time.monotonic()
 
     def _roll_back(self) -> int:
@@ -239,9 +302,9 @@ class Loop:
         restore_network(self.run, checkpoint, checkpoint.state())
         return checkpoint.step
 
-    def _tell(self, hook: str) -> None:
+    def _tell(self, hook: str, *more: int) -> None:
         for intervention in self.run.interventions:
-            getattr(intervention, hook)(self.run)
+            getattr(intervention, hook)(self.run, *more)
 
     def _write_line(self, seconds: float) -> None:
         run = self.run
@@ -254,3 +317,9 @@ class Loop:
             pace = run.done / run.seconds if run.seconds else 0.0
             total = f"/{run.goal[0]}" if run.goal[1] == "steps" else f" ({100 * run.done / run.goal[0]:.0f}%)"
             self._progress.show(describe(record, total, left / pace if pace else None), force=run.finished)
+
+
+def _parts(rows: slice, height: int, at_least: int) -> list[slice]:
+    """Rows in micro-batches of at most that height, and no fewer of them than asked for if there are as many rows."""
+    height = max(1, min(height, (rows.stop - rows.start) // at_least))
+    return [slice(start, min(start + height, rows.stop)) for start in range(rows.start, rows.stop, height)]

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import fnmatch
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.models.artifact import Model
+from seedbed.train.hooks.non_finite import NonFinite
+from seedbed.train.hooks.validate import Validate
 
 if TYPE_CHECKING:
     from seedbed.objectives.base import Objective
     from seedbed.vocabulary.artifact import Vocabulary
+
+Layout = Literal["none", "full"]  # each process has all of the network, or its part of every parameter
 
 
 def open_network(
@@ -52,6 +57,28 @@ def freeze(network: Any, trainable: list[str]) -> None:
         raise InputError("trainable", "leaves nothing to train", fix='trainable: ["*"]')
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(any(fnmatch.fnmatchcase(name, pattern) for pattern in trainable))
+
+
+def check_sharding(optimizer: Any, built: Any, interventions: Sequence[Any]) -> None:
+    """With `sharding: full` an update sees a part of each matrix. What treats every element alike says so by an
+    attribute `elementwise`; of torch's AdamW and of the interventions that every run has it is known."""
+    import torch
+
+    if not getattr(optimizer, "elementwise", type(built) is torch.optim.AdamW):
+        raise InputError(
+            "sharding",
+            f"is not for the optimizer {type(optimizer).__name__} as configured: it looks at whole matrices",
+            value="full",
+            fix="sharding: none, or an optimizer that treats every element alike, such as adamw",
+        )
+    for item in interventions:
+        if not getattr(item, "elementwise", isinstance(item, NonFinite | Validate)):
+            raise InputError(
+                "sharding",
+                f"is not for the intervention {type(item).__name__}: it may look at whole weights or gradients",
+                value="full",
+                fix="sharding: none, or leave the intervention out",
+            )
 
 
 def _some(names: list[str], limit: int = 8) -> str:

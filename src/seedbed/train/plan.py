@@ -9,6 +9,7 @@ from typing import Any
 from seedbed.core.artifact import Reference
 from seedbed.core.errors import InputError
 from seedbed.core.step import Call, Estimate
+from seedbed.train import accounting
 
 _VOCABULARY = 16384  # assumed where the tokenizer is not made yet and its step does not say
 _speeds: dict[str, float] = {}
@@ -50,7 +51,9 @@ def estimate_pretraining(parameters: dict[str, Any], counts_of: Callable[[Any], 
         size, note = _vocabulary_size(parameters["tokenizer"], counts_of)
         backbone = model.build()
         count = backbone.num_parameters(size)
-        flops_per_token = backbone.flops_per_token(size, length, _share_of_targets(parameters["objective"]))
+        chosen = [component.build() for component in parameters["interventions"]]
+        share = _share_of_targets(parameters["objective"])
+        flops_per_token = accounting.flops_per_token(backbone.architecture(size), chosen, length, share)
         speed = 1 / _seconds_per_token(parameters, size)
         notes += note
     flops = tokens * flops_per_token if tokens is not None and flops_per_token else None
@@ -67,6 +70,8 @@ def estimate_pretraining(parameters: dict[str, Any], counts_of: Callable[[Any], 
 def _flops_per_token(counts: dict[str, Any]) -> float | None:
     """Forward and backward, as the model's training before had it; for a foreign model 6 a parameter (Kaplan et al.,
     2020)."""
+    if counts.get("flops_per_token"):
+        return float(counts["flops_per_token"])
     if counts.get("flops") and counts.get("tokens"):
         return float(counts["flops"] / counts["tokens"])
     return 6.0 * counts["parameters"] if counts.get("parameters") else None

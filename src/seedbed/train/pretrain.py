@@ -44,10 +44,12 @@ def pretrain(
     precision: Literal["auto", "bf16", "fp32"] = "auto",
     save_every: Every = Every(5, "minutes"),
     validate_every: Every = Every(500, "steps"),
+    branch: int | Literal["last"] | None = None,
     trainable: list[str] = ["*"],  # noqa: B006
     allow_tokenizer: bool = False,
     interventions: list[Annotated[Intervention, registered_interventions]] = [],  # noqa: B006
     device: Literal["auto", "cpu", "cuda"] = "auto",
+    sharding: Literal["none", "full"] = "none",
     seed: int = 0,
 ) -> None:
     """Pretrain a model, from nothing or from where another one ended.
@@ -57,8 +59,11 @@ def pretrain(
     does not count), steps, or epochs. length: tokens a row. batch_tokens: of a step, in all processes together;
     micro_tokens: of one forward pass, which bounds memory and changes nothing else but the last bits. clip: limit of
     the gradient's norm, 0 for none. validate_every: loss on the split `validation`, where the data have one.
+    branch: with a model that was trained here, begin at this step's checkpoint (of those it kept), with its optimizer's
+    state, its rate and its place in the data; the schedule multiplies the rate that the run had there.
     trainable: patterns of parameters' names (`*` and `?`); the others keep their values. allow_tokenizer: train on
-    tokens that another tokenizer has made, whose ids mean the same.
+    tokens that another tokenizer has made, whose ids mean the same. sharding: with several processes each holds all
+    weights, gradients and optimizer states (none) or its part of each (full); checkpoints are the same.
     """
     from seedbed.core import distributed
     from seedbed.train.allocator import keep_memory
@@ -68,23 +73,26 @@ def pretrain(
     distributed.setup()
     distributed.barrier()  # the first process has made the folder
     keep_memory()
-    session = Session(
-        context,
-        model=model,
-        tokenizer=tokenizer,
-        data=data,  # type: ignore[arg-type]  # `prepare_data` has turned every corpus into tokens
-        objective=objective,
-        length=length,
-        seed=seed,
-        device=device,
-        allow_tokenizer=allow_tokenizer,
-    )
-    session.intervene(interventions, validate_every)
-    session.open_network(trainable)
-    session.settle(precision, micro_tokens)
-    session.make_run(optimizer, schedule, budget, batch_tokens, sampler)
-    session.train(save_every, micro_tokens, clip)
-    session.finish()
+    with distributed.together():
+        session = Session(
+            context,
+            model=model,
+            tokenizer=tokenizer,
+            data=data,  # type: ignore[arg-type]  # `prepare_data` has turned every corpus into tokens
+            objective=objective,
+            length=length,
+            seed=seed,
+            device=device,
+            allow_tokenizer=allow_tokenizer,
+        )
+        session.intervene(interventions, validate_every)
+        session.open_network(trainable, sharding)
+        session.settle(precision, micro_tokens)
+        session.make_run(optimizer, schedule, budget, batch_tokens, sampler)
+        if branch is not None:
+            session.branch(branch)
+        session.train(save_every, micro_tokens, clip)
+        session.finish()
 
 
 def check_sizes(*, length: int, batch_tokens: int, micro_tokens: int, clip: float) -> None:

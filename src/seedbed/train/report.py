@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seedbed.train.accounting import flops_per_token, memory
 from seedbed.train.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def counts(run: Run, sources: Sources, numerics: Numerics, folder: Path) -> dict
         "parameters": sum(parameter.numel() for parameter in parameters),
         "trainable_parameters": sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
         "flops": _flops(run),
+        "memory": memory(run, run.row_tokens),
         "seconds": round(run.seconds, 2),
         "tokens_per_second": round(run.tokens / run.seconds, 1) if run.seconds else None,
         "numerics": numerics.as_dict(),
@@ -40,12 +42,13 @@ def counts(run: Run, sources: Sources, numerics: Numerics, folder: Path) -> dict
 
 
 def _flops(run: Run) -> float | None:
-    """Of forward and backward, for all positions, logits at targets only."""
+    """Of forward and backward, for all positions, logits at targets only, as the interventions change them."""
     architecture = getattr(run.network, "architecture", None)
     if architecture is None or not run.step:
         return None
-    length = round(run.positions / (run.step * run.batch_rows))
-    return float(architecture.flops_per_token(length, run.targets / run.positions) * run.positions)
+    length = round(run.pairs / run.positions)
+    share = run.targets / run.positions
+    return flops_per_token(architecture, run.interventions, length, share) * run.positions
 
 
 def _final(log: Path) -> dict[str, Any]:

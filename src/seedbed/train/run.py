@@ -56,19 +56,26 @@ class Run:
     # names of the documents behind some rows of a batch, for messages
     describe: Callable[[Batch, np.ndarray], list[str]] = lambda batch, rows: []
 
+    labels: dict[str, str] = field(default_factory=dict)  # what people call the sources
+    files: dict[str, Any] = field(default_factory=dict)  # the sources' TokenFiles
+    encode: Callable[[str], list[int]] = lambda text: []  # tokens of a text, without special ones
+
     step: int = 0  # steps done, skipped updates included
     tokens: int = 0  # tokens drawn so far that are not padding
     positions: int = 0  # those and padding: what the processor had to do with
+    pairs: int = 0  # positions, each times the width of its row: what attention had to do with
     targets: int = 0
     counts: dict[str, int] = field(default_factory=dict)  # events for the report, such as skipped updates (*)
     seconds: float = 0.0  # spent in steps, of earlier processes too
 
     progress: float = 0.0  # of the coming step's middle, in [0, 1]
-    batch: Batch | None = None  # the global one
+    batch: Batch | None = None  # the global one (*)
+    micro_batches: int = 1  # (*) the least number that this step's rows of a process are cut into, if there are as many
     metrics: dict[str, Any] = field(default_factory=dict)  # of the step (*)
     gradients: Gradients | None = None
     skip_update: bool = False  # (*) no update in this step
     save_requested: bool = False  # (*) write a checkpoint after this step
+    keep_requested: bool = False  # (*) and never remove it
     interventions: Sequence[Intervention] = ()
     # loss without gradient of this process's share of a batch's rows, summed over processes
     evaluate: Callable[..., Totals] = None  # type: ignore[assignment]

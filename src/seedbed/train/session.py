@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from seedbed.core import distributed
 from seedbed.core.errors import InputError
 from seedbed.core.step import StepContext
+from seedbed.models.artifact import Model
 from seedbed.optim.parameters import evaluation_weights
 from seedbed.optim.scales import scale_rates
 from seedbed.train import Intervention, report
+from seedbed.train import branch as branching
 from seedbed.train.batchlog import BATCHES, BatchLog, write_key
 from seedbed.train.budget import Budget, Every
 from seedbed.train.checkpoint import Checkpoint, Checkpoints
@@ -17,7 +20,7 @@ from seedbed.train.hooks.non_finite import NonFinite
 from seedbed.train.hooks.validate import Validate
 from seedbed.train.loop import Loop
 from seedbed.train.metrics import METRICS, MetricsLog, duration
-from seedbed.train.network import open_network
+from seedbed.train.network import Layout, check_sharding, open_network
 from seedbed.train.numerics import Device, Numerics, differences, find_device, settle
 from seedbed.train.precision import Precision, Wanted
 from seedbed.train.run import Run
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from seedbed.data.artifact import Tokens
     from seedbed.objectives.base import Objective
     from seedbed.optim.base import Optimizer, Schedule
+    from seedbed.train.sharding import Sharding
     from seedbed.vocabulary.artifact import Tokenizer
 
 
@@ -37,6 +41,9 @@ class Session:
     network: Any
     numerics: Numerics
     run: Run
+    layout: Layout
+    sharding: Sharding | None = None
+    branched_from: dict[str, Any] | None = None
 
     def __init__(
         self,
@@ -51,8 +58,6 @@ class Session:
         device: Device,
         allow_tokenizer: bool,
     ) -> None:
-        from seedbed.models.artifact import Model
-
         self.context, self.model, self.objective, self.length, self.seed = context, model, objective, length, seed
         self.say = context.say if distributed.rank() == 0 else lambda line: None
         if tokenizer is None and not isinstance(model, Model):
@@ -81,15 +86,20 @@ class Session:
             chosen.append(NonFinite())
         self.interventions = chosen
 
-    def open_network(self, trainable: list[str]) -> None:
-        """The network, on its device."""
+    def open_network(self, trainable: list[str], sharding: Layout) -> None:
+        """The network, on its device; in shards if there are processes to share it."""
         self.objective.bind(self.vocabulary)
         network = open_network(
             self.model, self.vocabulary, self.objective, length=self.length, trainable=trainable, seed=self.seed
         )
-        self.network = network.to(self.device)
+        self.layout, shared = sharding, sharding == "full" and distributed.world_size() > 1
+        self.network = network if shared else network.to(self.device)
         for intervention in self.interventions:
             intervention.prepare(self.network, self.seed)
+        if shared:
+            from seedbed.train.sharding import Sharding
+
+            self.sharding = Sharding(self.network, self.objective, self.device)
 
     def settle(self, precision: Wanted, micro_tokens: int) -> None:
         """Arithmetic, kernel and threads: chosen now, or as the run began."""
@@ -104,15 +114,18 @@ class Session:
         self, optimizer: Optimizer, schedule: Schedule, budget: Budget, batch_tokens: int, sampler: Any
     ) -> None:
         """The run's state at its beginning."""
-        sources, length, pad = self.sources, self.length, self.pad
+        sources, length, pad, tokenizer = self.sources, self.length, self.pad, cache(self.tokenizer.load)
         goal, rows = budget.goal(sources.num_tokens), batch_tokens // length
         if hasattr(schedule, "bind"):
             tokens = goal[0] * (rows * length if goal[1] == "steps" else 1)
             schedule.bind(tokens=tokens, batch_tokens=rows * length, lr=optimizer.lr)
+        built = scale_rates(optimizer.build(self.network), self.network)
+        if self.layout == "full":
+            check_sharding(optimizer, built, self.interventions)
         self.run = Run(
             network=self.network,
             objective=self.objective,
-            optimizer=scale_rates(optimizer.build(self.network)),
+            optimizer=built,
             schedule=schedule,
             stream=sampler.stream(sources.files, sources.weights, length, pad, self.seed),
             interventions=self.interventions,
@@ -123,8 +136,19 @@ class Session:
             device=self.device,
             say=self.say,
             describe=sources.describe,
+            labels=sources.labels,
+            files=sources.files,
+            encode=lambda text: list(tokenizer().encode(text, add_special_tokens=False).ids),
             held_out=lambda rows: sources.held_out(rows, length, pad),
         )
+
+    def branch(self, where: branching.Where) -> None:
+        """Begin where another run stood, unless this one has begun already."""
+        if not isinstance(self.model, Model):
+            raise InputError("branch", "is for a model that was trained here", fix="model: NAME OF ITS STEP")
+        start = branching.find(self.model, where)
+        at = start.state() if self.checkpoint else branching.begin(self.run, start)
+        self.branched_from = {"run": self.model.fingerprint, "step": at["step"], "tokens": at["tokens"]}
 
     def train(self, save_every: Every, micro_tokens: int, clip: float) -> None:
         """The loop."""
@@ -141,6 +165,7 @@ class Session:
             micro_tokens,
             clip,
             facts={"numerics": self.numerics.as_dict()},
+            sharding=self.sharding,
         )
         loop.train(self.checkpoint)
 
@@ -148,13 +173,18 @@ class Session:
         """The model's folder and the counts. Of the checkpoints the last one stays, for runs that branch off."""
         from seedbed.models.save import save_model
 
-        if distributed.rank() != 0:
-            return
         context = self.context
         with evaluation_weights(self.run.optimizer):
+            if self.sharding is not None:
+                self.run.device = self.sharding.gather()
+            if distributed.rank() != 0:
+                return
+            counts = report.counts(self.run, self.sources, self.numerics, context.folder)  # of what was trained
             for intervention in self.interventions:
                 intervention.export(self.network)
-            counts = report.counts(self.run, self.sources, self.numerics, context.folder)
+            counts["parameters"] = sum(parameter.numel() for parameter in self.network.parameters())
+            if self.branched_from is not None:
+                counts["branched_from"] = self.branched_from
             context.counts.update(counts)
             card = report.card(context.name, context.parameters, counts)
             save_model(self.network, self.tokenizer.path, context.folder, card)

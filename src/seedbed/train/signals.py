@@ -10,7 +10,8 @@ from types import FrameType
 
 
 class StopRequest:
-    """Remembers the first signal; a second one takes its usual way at once."""
+    """Remembers the first signal. A second Ctrl-C takes its usual way at once; further SIGTERMs change nothing, for
+    launchers send more than one."""
 
     def __init__(self) -> None:
         self.signal = 0
@@ -29,8 +30,9 @@ class StopRequest:
         before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
         def remember(number: int, _: FrameType | None) -> None:
-            self.signal = number
-            restore()
+            self.signal = self.signal or number
+            if number == signal.SIGINT:
+                restore()
 
         def restore() -> None:
             for number, handler in before.items():

@@ -2,6 +2,10 @@
 
 Tensors go into safetensors files, all else into JSON; in nested values a tensor's place is taken by a marker with
 its name. Optimizer states are kept by the parameters' names, so that nothing depends on their order.
+
+A checkpoint holds whole tensors however many processes there were. Those that lie in shards are gathered one at a time,
+to the first process's memory, and each process takes its part of them again when it reads. torch's
+`get_state_dict` would gather alike, but it knows its own optimizers and names only.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seedbed.core import distributed
 from seedbed.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +26,24 @@ if TYPE_CHECKING:
     from seedbed.train.run import Run
 
 _TENSOR, _ARRAY = "__tensor__", "__array__"
-_COUNTERS = ("step", "tokens", "positions", "targets", "counts", "seconds")
+_COUNTERS = ("step", "tokens", "positions", "pairs", "targets", "counts", "seconds")
+
+
+def whole(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor as it is; of one in shards, all of it on the CPU in the first process, and the shard in the others."""
+    if not hasattr(tensor, "full_tensor"):
+        return tensor
+    full: torch.Tensor = tensor.full_tensor()
+    return full.cpu() if distributed.rank() == 0 else tensor
+
+
+def placed(tensor: torch.Tensor, like: Any) -> torch.Tensor:
+    """A whole tensor as it is, or this process's part of it where `like`, of the same shape, is in shards."""
+    if not hasattr(like, "full_tensor"):
+        return tensor
+    from torch.distributed.tensor import distribute_tensor
+
+    return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
 
 
 def pack(value: Any, prefix: str, tensors: dict[str, torch.Tensor]) -> Any:
@@ -29,7 +51,7 @@ def pack(value: Any, prefix: str, tensors: dict[str, torch.Tensor]) -> Any:
     import torch
 
     if isinstance(value, torch.Tensor):
-        tensors[prefix] = value
+        tensors[prefix] = whole(value)
         return {_TENSOR: prefix}
     if isinstance(value, np.ndarray):
         return {_ARRAY: value.tolist(), "dtype": str(value.dtype)}
@@ -58,7 +80,7 @@ def unpack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
 
 
 def capture(run: Run, extra: dict[str, Any]) -> tuple[dict[str, dict[str, torch.Tensor]], dict[str, Any]]:
-    """The parts of a checkpoint, as `Checkpoints.save` takes them."""
+    """The parts of a checkpoint, as `Checkpoints.save` takes them in the first process; a collective."""
     optimizer: dict[str, torch.Tensor] = {}
     interventions: dict[str, torch.Tensor] = {}
     stream: dict[str, torch.Tensor] = {}
@@ -72,7 +94,12 @@ def capture(run: Run, extra: dict[str, Any]) -> tuple[dict[str, dict[str, torch.
         ],
         **extra,
     }
-    parts = {"model": _weights(run), "optimizer": optimizer, "interventions": interventions, "stream": stream}
+    parts = {
+        "model": {name: whole(tensor) for name, tensor in _weights(run).items()},
+        "optimizer": optimizer,
+        "interventions": interventions,
+        "stream": stream,
+    }
     return parts, state
 
 
@@ -87,8 +114,9 @@ def restore(run: Run, checkpoint: Checkpoint) -> dict[str, Any]:
     return state
 
 
-def restore_network(run: Run, checkpoint: Checkpoint, state: dict[str, Any]) -> None:
-    """Weights and optimizer only."""
+def restore_network(run: Run, checkpoint: Checkpoint, state: dict[str, Any], *, settings: bool = True) -> None:
+    """Weights and optimizer only. Without `settings` the optimizer keeps its own (rate, betas ...), and takes of the
+    checkpoint the moments and the factor that the rate had."""
     import torch
 
     saved, current = checkpoint.tensors("model"), _weights(run)
@@ -97,8 +125,14 @@ def restore_network(run: Run, checkpoint: Checkpoint, state: dict[str, Any]) -> 
         for name, tensor in current.items():
             if tensor.shape != saved[name].shape:
                 raise InputError(str(checkpoint.path), f"{name} has shape {tuple(saved[name].shape)}")
-            tensor.copy_(saved[name])
+            tensor.copy_(placed(saved[name], tensor))
+    own = [{name: value for name, value in group.items() if name != "params"} for group in run.optimizer.param_groups]
     _load_optimizer(run, unpack(state["optimizer"], checkpoint.tensors("optimizer")), checkpoint)
+    if settings:
+        return
+    for group, mine in zip(run.optimizer.param_groups, own, strict=True):
+        rate = mine["lr"] * group["lr"] / group["initial_lr"]
+        group.update({**mine, "lr": rate, "initial_lr": rate})
 
 
 def _weights(run: Run) -> dict[str, torch.Tensor]:
@@ -119,6 +153,7 @@ def _optimizer_state(run: Run) -> dict[str, Any]:
     order = [name for group in groups for name in group]
     full = run.optimizer.state_dict()
     return {
+        "kind": type(run.optimizer).__name__,
         "state": {order[index]: values for index, values in full["state"].items()},
         "groups": [{**group, "params": names} for group, names in zip(full["param_groups"], groups, strict=True)],
     }
@@ -126,22 +161,38 @@ def _optimizer_state(run: Run) -> dict[str, Any]:
 
 def _load_optimizer(run: Run, saved: dict[str, Any], checkpoint: Checkpoint) -> None:
     groups = _names_in_order(run)
+    if saved["kind"] != type(run.optimizer).__name__:
+        raise InputError(
+            "optimizer",
+            "is another one than the checkpoint's",
+            value=type(run.optimizer).__name__,
+            allowed=saved["kind"],
+        )
     if [group["params"] for group in saved["groups"]] != groups:
         raise InputError(str(checkpoint.path), "its optimizer has other parameters, or groups them otherwise")
     index = {name: number for number, name in enumerate(name for group in groups for name in group)}
+    parameters = dict(run.network.named_parameters())
     options = [
         {name: tuple(value) if isinstance(value, list) else value for name, value in group.items() if name != "params"}
         for group in saved["groups"]
     ]  # JSON knows no tuples, and optimizers keep theirs (betas) so
     run.optimizer.load_state_dict(
         {
-            "state": {index[name]: values for name, values in saved["state"].items()},
+            "state": {index[name]: _placed_state(values, parameters[name]) for name, values in saved["state"].items()},
             "param_groups": [
                 {**values, "params": [index[name] for name in names]}
                 for values, names in zip(options, groups, strict=True)
             ],
         }
     )
+
+
+def _placed_state(values: dict[str, Any], parameter: Any) -> dict[str, Any]:
+    """Where a parameter is in shards, so are the states that have its shape; its optimizer works elementwise."""
+    return {
+        name: placed(value, parameter) if getattr(value, "shape", None) == parameter.shape else value
+        for name, value in values.items()
+    }
 
 
 def _restore_interventions(

@@ -14,6 +14,7 @@ from seedbed.core.errors import InputError
 from seedbed.core.source import Source
 from seedbed.corpus import curation
 from seedbed.corpus.artifact import Corpus
+from seedbed.corpus.texts import file_texts
 
 if TYPE_CHECKING:
     from daft import DataFrame, Series
@@ -87,7 +88,7 @@ class Decontaminate:
                 for document in item.documents(self.split, ["id", "text"]):
                     yield document["id"], document["text"]
             else:
-                yield from _file_texts(item, self.fields)
+                yield from file_texts(item, self.fields, key="against")
 
 
 class _Evaluation:
@@ -146,27 +147,3 @@ class _Evaluation:
             f"{len(shared)} of {len(own)} {self.ngram}-grams stand in evaluation texts; "
             f"{self.names[numbers[worst]]} has {counts[worst]} of its {self.sizes[numbers[worst]]}"
         )
-
-
-def _file_texts(source: Source, fields: list[str]) -> Iterator[tuple[str, str]]:
-    from seedbed.corpus.decode import kind_of, lines, name_of
-    from seedbed.corpus.documents import Unreadable
-    from seedbed.corpus.records import STREAMS, Fields, documents_of
-
-    for path in source.files:
-        name = name_of(source, path)
-        stream = STREAMS.get(kind_of(path))
-        if stream is None:
-            items = list(lines(path))
-            texts = [(name, "\n".join(item[1] for item in items if not isinstance(item, Unreadable)))]
-            broken = [item for item in items if isinstance(item, Unreadable)]
-        else:
-            try:
-                found = list(documents_of(stream(path), Fields.of(fields), path, name))
-            except InputError as error:
-                raise InputError("fields", error.problem, value=fields, allowed=error.allowed) from None
-            texts = [(item.id, item.text) for item in found if not isinstance(item, Unreadable)]
-            broken = [item for item in found if isinstance(item, Unreadable)]
-        if broken:  # an evaluation text that is not looked for would be worse than an error
-            raise InputError("against", f"line {broken[0].line}: {broken[0].reason}", value=str(path))
-        yield from texts

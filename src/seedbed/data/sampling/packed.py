@@ -12,7 +12,7 @@ from seedbed.data.rows import Packer, Row
 from seedbed.data.stream import Stream
 
 
-@samplers.register("packed")
+@samplers.register("packed", papers=["172"])
 class Packed:
     """Rows of exactly the wanted length, filled with pieces of documents; each piece is a segment of its own, with
     positions from 0, so that a network with segments computes what it would for the piece alone.

@@ -27,6 +27,8 @@ class Decoder:
     feedforward: inner width; by default 8/3 of the width (a multiple of 64), or 4 times the width without a gate.
     tied: the output embedding is the input's, as in small models, where it would be most of the weights.
     max_length: the size of the table of learned positions, and what the folder says of the longest input.
+    width_transfer: the width that learning rate and the like were tuned at; they are then good at any width, which
+        only the standard parametrization (None) has to be tuned for again. See docs/scaling.md.
     kernel: "products" (batched products, own backward), "sdpa" (torch's) or "auto" (a short probe).
     """
 
@@ -47,6 +49,7 @@ class Decoder:
         max_length: int = 512,
         rope_theta: float = 10_000.0,
         norm_eps: float = 1e-5,
+        width_transfer: int | None = None,
         kernel: Literal["auto", "products", "sdpa"] = "auto",
     ) -> None:
         self.configuration: dict[str, Any] = {k: v for k, v in locals().items() if k != "self"}
@@ -71,6 +74,7 @@ class Decoder:
             "attention_bias": bias,
             "feedforward_bias": bias,
             "tied": tied,
+            "base_width": width_transfer,
         }
         self.architecture(64)  # so that errors in the settings come now
 

@@ -27,6 +27,8 @@ class Encoder:
         the same number of weights.
     tied: the output embedding is the input's.
     max_length: the size of the table of learned positions, and what the folder says of the longest input.
+    width_transfer: the width that learning rate and the like were tuned at; they are then good at any width, which
+        only the standard parametrization (None) has to be tuned for again. See docs/scaling.md.
     kernel: "products" (batched products, own backward), "sdpa" (torch's) or "auto" (a short probe).
     """
 
@@ -46,6 +48,7 @@ class Encoder:
         max_length: int = 512,
         rope_theta: float = 10_000.0,
         norm_eps: float = 1e-5,
+        width_transfer: int | None = None,
         kernel: Literal["auto", "products", "sdpa"] = "auto",
     ) -> None:
         self.configuration: dict[str, Any] = {k: v for k, v in locals().items() if k != "self"}
@@ -77,6 +80,7 @@ class Encoder:
             "head_bias": bias,
             "output_bias": True,
             "tied": tied,
+            "base_width": width_transfer,
         }
         self.architecture(64)  # so that errors in the settings come now
 

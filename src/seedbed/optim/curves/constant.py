@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seedbed.optim import schedules
 from seedbed.optim.checks import check_rate, check_share
+from seedbed.optim.warmup import rising
 
 
 @schedules.register("constant")
@@ -16,4 +17,5 @@ class Constant:
         self.value, self.warmup = value, warmup
 
     def __call__(self, progress: float) -> float:
-        return self.value * (progress / self.warmup if progress < self.warmup else 1.0)
+        rise = rising(progress, self.warmup)
+        return self.value * (1.0 if rise is None else rise)

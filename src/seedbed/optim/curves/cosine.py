@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from seedbed.optim import schedules
 from seedbed.optim.checks import check_rate, check_share
+from seedbed.optim.warmup import left, rising, share_after
 
 
 @schedules.register("cosine")
@@ -21,9 +20,7 @@ class Cosine:
         self.start, self.end, self.warmup = start, end, warmup
 
     def __call__(self, progress: float) -> float:
-        if progress < self.warmup:
-            return self.start * progress / self.warmup
-        if self.warmup == 1:
-            return self.start
-        share = (min(progress, 1.0) - self.warmup) / (1 - self.warmup)
-        return self.end + (self.start - self.end) * (1 + math.cos(math.pi * share)) / 2
+        rise = rising(progress, self.warmup, self.start)
+        if rise is not None:
+            return rise
+        return self.end + (self.start - self.end) * left(share_after(progress, self.warmup), "cosine")

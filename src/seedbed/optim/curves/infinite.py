@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 from seedbed.core.errors import InputError
 from seedbed.optim import schedules
 from seedbed.optim.checks import check_share
+from seedbed.optim.warmup import left, rising, share_of_last
 
 
 @schedules.register("infinite", papers=["244"])
@@ -40,12 +39,10 @@ class Infinite:
         self.warmup, self.cooldown, self.constant, self.anneal, self.end = warmup, cooldown, constant, anneal, end
 
     def __call__(self, progress: float) -> float:
-        if progress < self.warmup:
-            return progress / self.warmup
+        rise = rising(progress, self.warmup)
+        if rise is not None:
+            return rise
         if progress < self.warmup + self.cooldown:
-            share = (progress - self.warmup) / self.cooldown
-            return self.constant + (1 - self.constant) * (1 + math.cos(math.pi * share)) / 2
-        if self.anneal == 0 or progress <= 1 - self.anneal:
-            return self.constant
-        share = min(1.0, (progress - (1 - self.anneal)) / self.anneal)
-        return float(self.constant * (self.end / self.constant) ** share)
+            return self.constant + (1 - self.constant) * left((progress - self.warmup) / self.cooldown, "cosine")
+        share = share_of_last(progress, self.anneal)
+        return self.constant if share is None else float(self.constant * (self.end / self.constant) ** share)

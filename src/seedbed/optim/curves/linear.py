@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seedbed.optim import schedules
 from seedbed.optim.checks import check_rate, check_share
+from seedbed.optim.warmup import rising, share_after
 
 
 @schedules.register("linear", papers=["280"])
@@ -20,9 +21,7 @@ class Linear:
         self.start, self.end, self.warmup = start, end, warmup
 
     def __call__(self, progress: float) -> float:
-        if progress < self.warmup:
-            return self.start * progress / self.warmup
-        if self.warmup == 1:
-            return self.start
-        share = (min(progress, 1.0) - self.warmup) / (1 - self.warmup)
-        return self.start + (self.end - self.start) * share
+        rise = rising(progress, self.warmup, self.start)
+        if rise is not None:
+            return rise
+        return self.start + (self.end - self.start) * share_after(progress, self.warmup)

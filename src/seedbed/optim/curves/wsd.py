@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from typing import Literal
-
 from seedbed.core.errors import InputError
 from seedbed.optim import schedules
 from seedbed.optim.checks import check_rate, check_share
+from seedbed.optim.warmup import Shape, left, rising, share_of_last
 
 
 @schedules.register("wsd")
@@ -21,7 +19,7 @@ class WarmupStableDecay:
         self,
         warmup: float = 0.05,
         decay: float = 0.2,
-        shape: Literal["linear", "sqrt", "cosine"] = "sqrt",
+        shape: Shape = "sqrt",
         end: float = 0.0,
     ) -> None:
         check_share("warmup", warmup)
@@ -32,15 +30,8 @@ class WarmupStableDecay:
         self.warmup, self.decay, self.shape, self.end = warmup, decay, shape, end
 
     def __call__(self, progress: float) -> float:
-        if progress < self.warmup:
-            return progress / self.warmup
-        if self.decay == 0 or progress <= 1 - self.decay:
-            return 1.0
-        share = min(1.0, (progress - (1 - self.decay)) / self.decay)
-        if self.shape == "linear":
-            left = 1 - share
-        elif self.shape == "sqrt":
-            left = 1 - math.sqrt(share)
-        else:
-            left = (1 + math.cos(math.pi * share)) / 2
-        return self.end + (1 - self.end) * left
+        rise = rising(progress, self.warmup)
+        if rise is not None:
+            return rise
+        share = share_of_last(progress, self.decay)
+        return 1.0 if share is None else self.end + (1 - self.end) * left(share, self.shape)

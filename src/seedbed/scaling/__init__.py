@@ -1,0 +1,1 @@
+"""Scaling: rates and batches that published laws suggest, sweeps that check them, and laws fitted to one's own runs."""

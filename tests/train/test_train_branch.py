@@ -1,0 +1,101 @@
+"""A run that begins where another one stood."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from pretrain_world import World
+from safetensors.torch import load_file
+from typer.testing import CliRunner
+
+from seedbed.cli.main import app
+from seedbed.core.artifact import Artifact
+from seedbed.core.errors import InputError
+
+CONSTANT = {"constant": {"value": 0.5, "warmup": 0.25}}
+
+
+@pytest.fixture(scope="module")
+def trunk(world: World) -> Artifact:
+    return world.pretrain(budget="8 steps", schedule=CONSTANT, validate_every=0)
+
+
+def log(artifact: Artifact) -> list[dict]:
+    import json
+
+    return [json.loads(line) for line in (artifact.path / "metrics.jsonl").read_text().splitlines()]
+
+
+def weights(artifact: Artifact) -> dict[str, torch.Tensor]:
+    return load_file(artifact.path / "model.safetensors")
+
+
+def test_a_branch_that_changes_nothing_is_the_trunk_going_on(trunk: Artifact, world: World) -> None:
+    """Bit for bit: optimizer, place in the data, rate, randomness."""
+    whole = world.pretrain(budget="12 steps", schedule={"constant": {"value": 0.5, "warmup": 2 / 12}}, validate_every=0)
+    assert [line["lr"] for line in log(whole)[:8]] == pytest.approx([line["lr"] for line in log(trunk)])
+    branch = world.pretrain(model=trunk, branch="last", budget="4 steps", schedule="constant", validate_every=0)
+    ours, theirs = log(branch), log(whole)[8:]
+    assert [line["loss"] for line in ours] == [line["loss"] for line in theirs]
+    assert [line["lr"] for line in ours] == [line["lr"] for line in theirs] == [5e-4] * 4
+    assert all(torch.equal(value, weights(whole)[name]) for name, value in weights(branch).items())
+    assert branch.counts["branched_from"] == {
+        "run": trunk.fingerprint,
+        "step": 8,
+        "tokens": trunk.counts["tokens"],
+    }
+    assert branch.counts["steps"] == 4 and branch.counts["tokens"] == sum(
+        source["tokens"] for source in branch.counts["data"].values()
+    )
+
+
+def test_continuing_without_branching_forgets_the_optimizer(trunk: Artifact, world: World) -> None:
+    branch = world.pretrain(model=trunk, branch="last", budget="4 steps", schedule="constant", validate_every=0)
+    other = world.pretrain(model=trunk, budget="4 steps", schedule={"constant": {"value": 0.5}}, validate_every=0)
+    assert log(branch)[0]["loss"] != log(other)[0]["loss"], "other data"
+
+
+def test_a_cooldown_falls_from_the_rate_that_there_was(trunk: Artifact, world: World) -> None:
+    branch = world.pretrain(model=trunk, branch=8, budget="4 steps", schedule="linear", validate_every=0)
+    assert [line["lr"] for line in log(branch)] == pytest.approx(
+        [5e-4 * (1 - share) for share in (1 / 8, 3 / 8, 5 / 8, 7 / 8)]
+    )
+    lower = world.pretrain(
+        model=trunk, branch=8, budget="2 steps", schedule="constant", optimizer={"adamw": {"lr": 1e-4}}
+    )
+    assert log(lower)[0]["lr"] == pytest.approx(5e-5), "the branch's own peak, times the trunk's factor"
+
+
+def test_other_data_begin_anew(trunk: Artifact, world: World) -> None:
+    branch = world.pretrain(
+        model=trunk, branch=8, budget="2 steps", data={world["news"]: 0.5, world["code"]: 0.5}, schedule="linear"
+    )
+    assert set(branch.counts["data"]) == {"news", "code"}
+
+
+def test_what_cannot_be_a_branch(trunk: Artifact, world: World) -> None:
+    with pytest.raises(InputError, match="no checkpoint of that step") as caught:
+        world.pretrain(model=trunk, branch=5, budget="2 steps")
+    assert caught.value.allowed == "8"
+    with pytest.raises(InputError, match="trained here"):
+        world.pretrain(branch=5, budget="2 steps")
+
+
+def test_the_command(trunk: Artifact, world: World) -> None:
+    options = ["--schedule", "{linear: {end: 0.1}}", "--budget", "3 steps"]
+    result = CliRunner().invoke(app, ["branch", f"{trunk.path}@8", "clip=0.5", *options, "--name", "cooled"])
+    assert result.exit_code == 0, result.output
+    made = Artifact.kinds["model"].open(world.root / "runs" / "cooled" / "branch")
+    assert made.counts["steps"] == 3 and made.manifest is not None
+    assert made.manifest["parameters"]["clip"] == 0.5
+    assert made.manifest["parameters"]["length"] == 32, "as the trunk's"
+    wrong = CliRunner().invoke(app, ["branch", f"{trunk.path}@x", *options])
+    assert isinstance(wrong.exception, InputError) and "is a number, or last" in str(wrong.exception)
+    assert not (Path.cwd() / "runs").exists()
+
+
+def test_another_optimizer_is_refused(trunk: Artifact, world: World) -> None:
+    with pytest.raises(InputError, match="another one than the checkpoint's"):
+        world.pretrain(model=trunk, branch="last", budget="2 steps", optimizer="lion")
