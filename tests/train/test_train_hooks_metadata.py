@@ -120,7 +120,7 @@ def test_before_is_seen_and_not_learned() -> None:
     for line in ([50, 51], [52, 53]):
         framed = batch.framed([line] * count, [[]] * count)
         loop = make_loop(run, None, micro_tokens=1000)
-        ((_, examples),) = loop._examples(framed, slice(0, 3), 0, 0.0)
+        ((_, examples),) = loop.passes.examples(framed, slice(0, 3), 0, 0.0)
         tokens, where = framed.tokens_BL[:3].ravel(), examples.where_T
         assert (tokens[where + 1] == examples.targets_T).all()
         assert (framed.segments_BL[:3].ravel()[where] >= 0).all()
@@ -146,7 +146,7 @@ def test_masked_models_never_hide_the_line() -> None:
     run = make_run("mlm")
     batch = run.stream.next(3)
     framed = batch.framed([[50, 51, 52]] * len(batch.pieces_N6), [[]] * len(batch.pieces_N6))
-    ((_, examples),) = make_loop(run, None, micro_tokens=1000)._examples(framed, slice(0, 3), 0, 0.0)
+    ((_, examples),) = make_loop(run, None, micro_tokens=1000).passes.examples(framed, slice(0, 3), 0, 0.0)
     given = (framed.segments_BL < 0) & (framed.seen_BL >= 0)
     assert (examples.tokens_BL[given] == framed.tokens_BL[given]).all()
     assert not set(examples.where_T.tolist()) & set(np.flatnonzero(given).tolist())
