@@ -112,9 +112,12 @@ def _attempt(store: Any, number: int, size: int) -> str:
 
 
 def _leave() -> None:
-    """Part from the others in order: threads of gloo that still run when Python goes down abort the process."""
+    """Part from the others in order: threads of gloo that still run when Python goes down abort the process. A group
+    has threads as long as anything refers to it."""
+    global _patient, _store
     from torch import distributed
 
+    _patient = _store = None
     if distributed.is_initialized():
         distributed.destroy_process_group()
 
