@@ -142,7 +142,7 @@ FAILING = """
     class Sleep(Intervention):
         def after_step(self, run):
             if how == "sleep" and run.step == 5 and distributed.rank() == 1:
-                time.sleep(12)
+                time.sleep(90)
                 os._exit(1)
 
     write = checkpoint.write_tensors
@@ -153,7 +153,7 @@ FAILING = """
 
     checkpoint.write_tensors = full
     if how == "sleep":
-        distributed.PATIENCE = datetime.timedelta(seconds=3)
+        distributed.PATIENCE = datetime.timedelta(seconds=10)
     distributed.setup()
     try:
         with distributed.together():
