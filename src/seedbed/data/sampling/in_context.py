@@ -23,12 +23,12 @@ class InContext:
     it, are read as one long text, and cut into rows. All of a row is one segment, so that a document is predicted from
     those before it too; rows come in another random order every epoch.
 
-    Documents are alike by TF-IDF of their tokens and pairs of tokens where the paper has a neural encoder (Contriever),
-    and all pairs are compared where it has an approximate index: 4,000 documents took 2.6 s of processor time, and twice
-    as many pairs take twice as long. Of documents with a similarity of `duplicate` or more the first one stays, the others are
-    counted as dropped; the authors' code leaves out a document whose first 100 characters have a Jaccard similarity of
-    0.85 or more, in 3-grams, to those of the one before it. The graph has each document's
-    `neighbors` nearest ones, of its own source; every source has a path of its own.
+    Documents are alike by TF-IDF of their tokens and pairs of tokens where the paper has a neural encoder
+    (Contriever), and all pairs are compared where it has an approximate index: 4,000 documents took 2.6 s of
+    processor time, and twice as many pairs take twice as long. Of documents with a similarity of `duplicate` or more
+    the first one stays, the others are counted as dropped; the authors' code leaves out a document whose first 100
+    characters have a Jaccard similarity of 0.85 or more, in 3-grams, to those of the one before it. The graph has
+    each document's `neighbors` nearest ones, of its own source; every source has a path of its own.
 
     `order: random` is the control: the same documents, joined and cut in the same way, in an order drawn from the seed.
     """
