@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+import options
 
 CONTESTANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "dense, adamw": ({"adamw": {}}, {}),
@@ -27,18 +28,12 @@ CONTESTANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--layers", type=int, default=6)
-    parser.add_argument("--width", type=int, default=384)
-    parser.add_argument("--heads", type=int, default=6)
-    parser.add_argument("--vocabulary", type=int, default=8192)
+    parser = options.parser(__doc__, CONTESTANTS)
     parser.add_argument("--length", type=int, default=128)
-    parser.add_argument("--only", nargs="*", choices=list(CONTESTANTS))
-    parser.add_argument("--out", type=Path, help="a JSON file for the results")
     return parser.parse_args()
 
 
-def measure(optimizer: dict[str, Any], method: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+def measure(optimizer: dict[str, Any], method: dict[str, Any], setting: argparse.Namespace) -> dict[str, Any]:
     """Two updates of a network under a method, and what it keeps then."""
     import torch
 
@@ -48,33 +43,33 @@ def measure(optimizer: dict[str, Any], method: dict[str, Any], options: argparse
     from seedbed.train.accounting import flops_per_token, memory
 
     network = backbones.create(
-        "decoder", layers=options.layers, width=options.width, heads=options.heads, kernel="products"
-    ).network(options.vocabulary, 0)
+        "decoder", layers=setting.layers, width=setting.width, heads=setting.heads, kernel="products"
+    ).network(setting.vocabulary, 0)
     chosen = [interventions.create(name, **settings) for name, settings in method.items()]
     for intervention in chosen:
         intervention.prepare(network, 0)
     ((name, settings),) = optimizer.items()
     update = optimizers.create(name, **settings).build(network)
-    tokens_BL = torch.randint(options.vocabulary, (2, options.length), generator=torch.Generator().manual_seed(0))
+    tokens_BL = torch.randint(setting.vocabulary, (2, setting.length), generator=torch.Generator().manual_seed(0))
     for _ in range(2):
         network.logits(network.hidden(tokens_BL).flatten(0, 1)).float().logsumexp(-1).mean().backward()
         update.step()
         update.zero_grad()
     run: Any = SimpleNamespace(network=network, optimizer=update, device=torch.device("cpu"))
-    flops = flops_per_token(network.architecture, chosen, options.length)
-    return {**memory(run, options.length), "flops_per_token": flops}
+    flops = flops_per_token(network.architecture, chosen, setting.length)
+    return {**memory(run, setting.length), "flops_per_token": flops}
 
 
 def main() -> None:
-    options = arguments()
-    found = {name: measure(*CONTESTANTS[name], options) for name in options.only or CONTESTANTS}
+    setting = arguments()
+    found = {name: measure(*CONTESTANTS[name], setting) for name in setting.only or CONTESTANTS}
     columns = list(next(iter(found.values())))
     print(f"{'':28}" + "".join(f"{column:>17}" for column in columns))
     for name, row in found.items():
         print(f"{name:28}" + "".join(f"{row[column]:>17,.0f}" for column in columns))
-    if options.out:
-        shape = {key: value for key, value in vars(options).items() if key not in ("out", "only")}
-        options.out.write_text(json.dumps({"shape": shape, "bytes": found}, indent=1) + "\n")
+    if setting.out:
+        shape = {key: value for key, value in vars(setting).items() if key not in ("out", "only")}
+        setting.out.write_text(json.dumps({"shape": shape, "bytes": found}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

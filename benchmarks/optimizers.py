@@ -13,8 +13,9 @@ import argparse
 import json
 import statistics
 import time
-from pathlib import Path
 from typing import Any
+
+import options
 
 CONTESTANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "adamw": ("adamw", {}),
@@ -33,21 +34,15 @@ CONTESTANTS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--layers", type=int, default=6)
-    parser.add_argument("--width", type=int, default=384)
-    parser.add_argument("--heads", type=int, default=6)
-    parser.add_argument("--vocabulary", type=int, default=8192)
+    parser = options.parser(__doc__, CONTESTANTS)
     parser.add_argument("--updates", type=int, default=10, help="after the first; whole periods are multiples of 10")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--only", nargs="*", choices=list(CONTESTANTS))
-    parser.add_argument("--out", type=Path, help="a JSON file for the results")
     return parser.parse_args()
 
 
-def measure(name: str, options: dict[str, Any], setting: argparse.Namespace) -> dict[str, float]:
+def measure(name: str, given: dict[str, Any], setting: argparse.Namespace) -> dict[str, float]:
     """One round of one rule."""
     import torch
 
@@ -56,7 +51,7 @@ def measure(name: str, options: dict[str, Any], setting: argparse.Namespace) -> 
 
     encoder = backbones.create("encoder", layers=setting.layers, width=setting.width, heads=setting.heads)
     network = encoder.network(setting.vocabulary, 0, pad=0).to(setting.device)
-    optimizer = optimizers.create(name, **options).build(network)
+    optimizer = optimizers.create(name, **given).build(network)
     for parameter in network.parameters():
         parameter.grad = torch.randn_like(parameter) * 1e-3
     times = []

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -30,8 +31,7 @@ def test_there_are_files() -> None:
 @pytest.mark.parametrize("path", SBATCH, ids=lambda path: path.name)
 def test_shellcheck_finds_nothing(path: Path) -> None:
     tool = shutil.which("shellcheck", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    if tool is None:
-        pytest.skip("needs shellcheck, of the extra `test`")
+    assert tool, "shellcheck comes with the extra `test`"
     result = subprocess.run([tool, "--shell=bash", str(path)], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout
 
@@ -114,7 +114,6 @@ def test_a_slurm_job_without_a_recipe_says_how(path: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.name)
 def test_manifests_follow_the_published_schemas(path: Path) -> None:
     """Of the oldest and the newest version that the package knows and that has what we use; unknown keys are errors."""
-    kubernetes_validate = pytest.importorskip("kubernetes_validate", reason="of the extra `test`")
     for document in documents(path):
         for version in ("1.29", kubernetes_validate.latest_version()):
             kubernetes_validate.validate(document, version, strict=True)

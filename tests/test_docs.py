@@ -29,6 +29,9 @@ def test_promises_name_tests_that_exist():
     text = (ROOT / "docs" / "reliability.md").read_text()
     for path in re.findall(r"`(tests/[\w/.]+)", text):
         assert (ROOT / path).exists(), path
+    for file, name in re.findall(r"(test_\w+\.py)(?:::(\w+))?", text):
+        (path,) = (ROOT / "tests").rglob(file)
+        assert f"def {name}(" in path.read_text() or not name, f"{file}::{name}"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda path: path.stem)

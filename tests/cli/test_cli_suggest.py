@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import typer
 import yaml
+from tiny_recipe import tiny_steps
 from typer.testing import CliRunner
 
 from seedbed.cli.suggest import suggest
@@ -17,22 +18,13 @@ from seedbed.core.files import write_json
 
 RECIPE: dict[str, Any] = {
     "seed": 3,
-    "steps": {
-        "world": {"generate": {"world": {"facts": {"documents": 40}}}},
-        "vocabulary": {"train_tokenizer": {"corpus": "world", "size": 300, "style": "decoder", "algorithm": "bpe"}},
-        "decoder": {
-            "pretrain": {
-                "model": {"decoder": {"layers": 1, "width": 32, "heads": 1}},
-                "tokenizer": "vocabulary",
-                "data": {"world": 1.0},
-                "objective": "clm",
-                "budget": "4k tokens",
-                "length": 32,
-                "batch_tokens": 256,
-                "validate_every": "never",
-            }
-        },
-    },
+    "steps": tiny_steps(
+        {"decoder": {"layers": 1, "width": 32, "heads": 1}},
+        vocabulary={"style": "decoder", "algorithm": "bpe"},
+        objective="clm",
+        budget="4k tokens",
+        validate_every="never",
+    ),
 }
 
 
@@ -42,7 +34,7 @@ def told(*arguments: object) -> str:
     done = CliRunner().invoke(app, [str(argument) for argument in arguments])
     if done.exception:
         raise done.exception
-    return done.output
+    return done.stdout
 
 
 def test_from_numbers() -> None:
@@ -79,6 +71,16 @@ def test_from_a_recipe_over_the_sweep_to_its_fit(tmp_path: Path, monkeypatch: py
     assert found["best_arm"] in names
     with pytest.raises(InputError, match="exists already"):
         told("recipe.yaml", "--sweep", "sweep.yaml")
+
+
+def test_json_stays_json_and_the_next_commands_know_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("recipe.yaml").write_text(yaml.safe_dump(RECIPE, sort_keys=False))
+    facts = json.loads(told("recipe.yaml", "--json", "--sweep", "one.yaml"))
+    assert facts["tokens"] == 4000 and Path("one.yaml").is_file()
+    said = told("recipe.yaml", "--sweep", "other.yaml", "--runs", "elsewhere")
+    assert "seedbed compare other.yaml --runs elsewhere; " in said
+    assert "--fit elsewhere/comparisons/other.json" in said
 
 
 def test_a_law_from_a_table(tmp_path: Path) -> None:

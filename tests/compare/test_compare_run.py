@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import yaml
 from compare_world import comparison
 
 from seedbed.compare import run as run_module
@@ -92,6 +93,39 @@ def test_arms_of_unequal_cost_are_refused_or_adjusted(folder):
     assert arm_runs(comparison(folder, arms=longer.arms, equal="none", expect=None), place, quiet)
 
 
+def test_what_growing_costs_counts_too(folder):
+    recipe = yaml.safe_load((folder / "recipe.yaml").read_text())
+    steps = recipe["steps"]
+    train = steps["encoder"]["pretrain"]
+    grow = {name: train[name] for name in ("data", "objective", "length", "batch_tokens")}
+    grow |= {"model": "small", "to": {"encoder": {"layers": 2, "width": 64, "heads": 4}}}
+    inserted = {
+        "small": {"pretrain": train},
+        "grown": {"grow": grow},
+        "encoder": {"pretrain": {**train, "model": "grown"}},
+    }
+    recipe["steps"] = {
+        "corpus": steps["corpus"],
+        "vocabulary": steps["vocabulary"],
+        **inserted,
+        "scores": steps["scores"],
+    }
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False))
+    arms = {"copied": {}, "learned": {"grown.method": {"ligo": {"steps": 4}}}}
+    place = Workspace(folder / "runs")
+    with pytest.raises(InputError, match=r"do not cost the same tokens: copied 8000, learned 9024"):
+        arm_runs(comparison(folder, arms=arms, expect=None), place, quiet)
+    with pytest.raises(InputError, match="do not cost the same steps: copied 32, learned 36"):
+        arm_runs(comparison(folder, arms=arms, equal="steps", expect=None), place, quiet)
+    runs = arm_runs(comparison(folder, arms=arms, adjust="encoder", expect=None), place, quiet)
+    assert {run.arm: run.plan["encoder"].parameters["budget"].amount for run in runs} == {
+        "copied": 4000,
+        "learned": 2976,
+    }
+    with pytest.raises(InputError, match="no step of this name with a budget"):
+        arm_runs(comparison(folder, arms=arms, adjust="grown", expect=None), place, quiet)
+
+
 def test_the_pairs_to_show_can_be_chosen(folder):
     arms = {"a": {}, "b-1": {}, "b-2": {}}
     made = comparison(folder, arms=arms, expect=None, reference="b-1")
@@ -102,10 +136,11 @@ def test_the_pairs_to_show_can_be_chosen(folder):
 def test_a_comparison_is_the_same_wherever_its_data_lie(folder):
     made = comparison(folder)
     recipe = made.recipe
-    recipe.variables["bytes"] = 9  # a second variable, as studies have
+    recipe.variables |= {"bytes": 9, "amount": "1M tokens"}  # as studies have
     moved = replace(made, recipe=recipe.overridden({"texts": "/elsewhere"}))
     assert moved.digest == made.digest
-    assert replace(made, recipe=recipe.overridden({"bytes": 10})).digest != made.digest
+    for change in ({"bytes": 10}, {"amount": "2M tokens"}):
+        assert replace(made, recipe=recipe.overridden(change)).digest != made.digest
     assert replace(made, recipe=recipe.overridden({"encoder.length": 16})).digest != made.digest
     assert comparison(folder, seeds=3).digest != comparison(folder, seeds=2).digest
 

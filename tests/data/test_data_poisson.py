@@ -120,6 +120,7 @@ def test_a_draw_may_be_empty(token_file: Any) -> None:
     stream.rates = lambda rows: [0.0]
     batch = stream.next(4)
     assert len(batch.rows_B) == 1 and len(batch.pieces_N6) == 0 and batch.num_tokens == 2
+    assert batch.framed([], []) is batch
     assert stream.counts["a"]["tokens"] == stream.counts["a"]["documents"] == 0 and stream.num_rows == 1
 
 

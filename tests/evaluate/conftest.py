@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,17 +17,6 @@ from seedbed.models.artifact import Model
 NOUNS = ["gull", "owl", "crow", "wren", "finch", "stork", "heron", "robin"]
 VERBS = ["sees", "feeds", "follows", "wakes", "hears"]
 PLACES = ["roof", "river", "wall", "field", "bridge"]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Networks this small are slower on several threads, much slower beside other programs."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def sentence(draw: random.Random) -> str:

@@ -83,6 +83,12 @@ def test_a_causal_model_has_a_separator_too(decoder: Model, questions: Source) -
     assert coder.tokenizer.decode(row.ids[:middle]) == "owl" and coder.tokenizer.decode(row.ids[middle:]) == "wall"
 
 
+def test_a_pair_of_which_no_token_remains_is_an_error(decoder: Model, questions: Source) -> None:
+    coder = Coder(Coder.of(decoder.tokenizer(), 32).tokenizer, [], [], 32)
+    with pytest.raises(InputError, match="holds no token of the model's vocabulary"):
+        make(data=questions)._rows(coder, [{"first": "", "second": ""}], None)
+
+
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 60))
 def test_the_longer_one_is_cut(first: int, second: int, room: int) -> None:
     """As BERT's own loop does it: one token at a time, of the longer text."""

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 
 from seedbed.core.errors import InputError
 from seedbed.core.files import read_json, write_json
 from seedbed.models import backbones
 from seedbed.models.artifact import Model
-
-transformers = pytest.importorskip("transformers")
 
 TOLERANCE = 1e-4  # on logits of the order of 1, in float32
 VOCABULARY = 96

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 import yaml
 
 from seedbed.core.artifact import Artifact
@@ -14,8 +15,6 @@ from seedbed.core.errors import InputError
 from seedbed.core.files import read_json
 from seedbed.models import backbones, save_model
 from seedbed.models.artifact import Model
-
-transformers = pytest.importorskip("transformers")
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "quick", "fox", "jumps", "over", "dog", "a"]
 CARD: dict[str, Any] = {

@@ -64,6 +64,21 @@ def test_update_is_the_published_one(fused: bool) -> None:
     torch.testing.assert_close(network.bias.double(), bias, atol=1e-6, rtol=1e-5)
 
 
+@pytest.mark.parametrize("fused", [True, False])
+def test_it_is_torchs_own_bit_for_bit(fused: bool) -> None:
+    torch.manual_seed(0)
+    ours, theirs = nn.Linear(5, 3, bias=False), nn.Linear(5, 3, bias=False)
+    theirs.load_state_dict(ours.state_dict())
+    own = optimizers.create("adamw", lr=0.01, fused=fused).build(ours)
+    other = torch.optim.AdamW(theirs.parameters(), lr=0.01, betas=(0.9, 0.98), weight_decay=0.1, fused=fused)
+
+    for _ in range(5):
+        ours.weight.grad = theirs.weight.grad = torch.randn(3, 5)
+        own.step()
+        other.step()
+    assert torch.equal(ours.weight, theirs.weight)
+
+
 @pytest.mark.parametrize(
     ("given", "key"),
     [

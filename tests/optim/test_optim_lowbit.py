@@ -10,6 +10,7 @@ from torch import nn
 
 from seedbed.optim import optimizers
 from seedbed.optim.lowbit import BLOCK, dequantize, dynamic_map, quantize, random_bits, round_to_bf16
+from seedbed.optim.scales import scale_rates
 
 
 @pytest.mark.parametrize("signed", [True, False])
@@ -108,3 +109,20 @@ def test_memory_really_shrinks(state: str, most: float) -> None:
     weights, optimizer = trained(2, state=state)
     size = sum(value.untyped_storage().nbytes() for states in optimizer.state.values() for value in states.values())
     assert 0.9 * most < size / weights[0].numel() <= most
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_no_two_parameters_are_rounded_by_the_same_numbers(scale: float) -> None:
+    """Nor if width transfer gives them other rates, and so each a group of its own."""
+    torch.manual_seed(0)
+    network: Any = nn.ModuleDict({"one": nn.Linear(40, 30, bias=False), "two": nn.Linear(40, 30, bias=False)})
+    network.rate_scale = lambda name: scale if "two" in name else 1.0
+    optimizer = scale_rates(optimizers.create("adamw", state="bf16").build(network), network)
+    assert len(optimizer.param_groups) == (1 if scale == 1 else 2)
+    gradient = torch.randn(30, 40)
+    for parameter in network.parameters():
+        parameter.grad = gradient.clone()
+    optimizer.step()
+    one, two = (optimizer.state[parameter]["exp_avg"] for parameter in network.parameters())
+    assert not torch.equal(one, two)
+    torch.testing.assert_close(one, two, rtol=0.01, atol=0)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import yaml
+from tiny_recipe import tiny_steps
 from typer.testing import CliRunner
 
 from seedbed.cli.main import app
@@ -22,21 +23,14 @@ TINY = {
     "recipe": {
         "name": "tiny",
         "seed": 3,
-        "steps": {
-            "world": {"generate": {"world": {"facts": {"documents": 200}}, "split": {"test": 0.2}}},
-            "vocabulary": {"train_tokenizer": {"corpus": "world", "algorithm": "wordpiece", "size": 300}},
-            "encoder": {
-                "pretrain": {
-                    "model": {"encoder": {"layers": 1, "width": 32, "heads": 1}},
-                    "tokenizer": "vocabulary",
-                    "data": {"world": 1.0},
-                    "budget": "4k tokens",
-                    "length": 32,
-                    "batch_tokens": 256,
-                    "validate_every": "never",
-                }
-            },
-        },
+        "steps": tiny_steps(
+            {"encoder": {"layers": 1, "width": 32, "heads": 1}},
+            documents=200,
+            test=0.2,
+            vocabulary={"algorithm": "wordpiece"},
+            budget="4k tokens",
+            validate_every="never",
+        ),
     },
     "arms": {
         "low": {"encoder.optimizer": {"adamw": {"lr": 1e-4}}},
@@ -69,6 +63,8 @@ def test_the_command_says_what_was_overridden_but_not_where_data_lie() -> None:
     path = STUDIES / "160-domain-upsampling.yaml"
     study = load_study(path, quick=True, overrides=["data=/a/folder/of/mine", "base.clip=0.5"])
     assert study.command == "seedbed check 160-domain-upsampling data=FOLDER base.clip=0.5 --quick"
+    study = load_study(STUDIES / "086-late-adapters.yaml", overrides=["tokens=10k tokens"])
+    assert study.command == "seedbed check 086-late-adapters 'tokens=10k tokens'"
 
 
 def test_studies_are_found_by_number_name_and_path(tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import optimize
 
 from seedbed.core.errors import InputError
 from seedbed.core.files import write_json
@@ -58,7 +59,6 @@ def test_an_outlier_hardly_matters() -> None:
 @pytest.mark.parametrize("noise", [0.003, 0.02])
 def test_the_minimum_is_not_above_that_of_l_bfgs(noise: float) -> None:
     """The objective as the paper writes it (appendix D.3), made small by SciPy from a grid of starts."""
-    optimize = pytest.importorskip("scipy.optimize")
     sizes_KP = grid(5, 6)
     loss_P = losses(sizes_KP, noise)
 
@@ -124,5 +124,8 @@ def test_points_come_from_tables_and_results(tmp_path: Path) -> None:
     write_json(tmp_path / "result.json", {**result, "metrics": {"loss": {"higher_is_better": True}}})
     with pytest.raises(InputError, match="no loss"):
         read_points([tmp_path / "result.json"])
-    with pytest.raises(InputError, match="neither"):
-        read_points([tmp_path / "nothing.json"])
+    untrained = {**arm, "cost": {"tokens": 0.0, "flops": 0.0}}
+    write_json(tmp_path / "result.json", {**result, "arms": {"one": untrained}})
+    for name in ("result.json", "nothing.json"):
+        with pytest.raises(InputError, match="no result"):
+            read_points([tmp_path / name])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from tiny_recipe import tiny_steps
 
 from seedbed.compare.comparison import load_comparison
 from seedbed.core.errors import InputError
@@ -46,32 +47,22 @@ def test_a_suggestion_says_how_far_it_is_from_the_laws_data() -> None:
         suggest(1e6, 0, 128)
 
 
-RECIPE: dict[str, Any] = {
-    "steps": {
-        "corpus": {"build_corpus": {"read": [{"text": {"path": "${texts}"}}]}},
-        "vocabulary": {"train_tokenizer": {"corpus": "corpus", "size": 300}},
-        "decoder": {
-            "pretrain": {
-                "model": {"decoder": {"layers": 2, "width": 64, "heads": 2}},
-                "tokenizer": "vocabulary",
-                "data": {"corpus": 1.0},
-                "objective": "clm",
-                "budget": "100k tokens",
-                "length": 64,
-                "batch_tokens": 512,
-            }
-        },
-        "longer": {"pretrain": {"model": "decoder", "data": {"corpus": 1.0}, "objective": "clm"}},
-    }
+STEPS = {
+    **tiny_steps(
+        {"decoder": {"layers": 2, "width": 64, "heads": 2}},
+        objective="clm",
+        budget="100k tokens",
+        length=64,
+        batch_tokens=512,
+    ),
+    "longer": {"pretrain": {"model": "decoder", "data": {"world": 1.0}, "objective": "clm"}},
 }
 
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
-    (tmp_path / "texts").mkdir()
-    (tmp_path / "texts" / "one.txt").write_text("The river runs to the sea. " * 20)
     path = tmp_path / "recipe.yaml"
-    path.write_text(yaml.safe_dump({**RECIPE, "variables": {"texts": str(tmp_path / "texts")}}, sort_keys=False))
+    path.write_text(yaml.safe_dump({"steps": STEPS}, sort_keys=False))
     return path
 
 
@@ -84,7 +75,7 @@ def test_a_recipe_gives_its_size_without_embeddings_and_its_tokens(recipe: Path,
         recipe, "decoder", ["decoder.budget=100 steps", "decoder.batch_tokens=600"], tmp_path / "runs"
     )
     assert steps.tokens == 100 * 9 * 64
-    for step, problem in ((None, "which of the steps"), ("longer", "continues a model"), ("corpus", "unknown")):
+    for step, problem in ((None, "which of the steps"), ("longer", "continues a model"), ("world", "unknown")):
         with pytest.raises(InputError, match=problem):
             read_training(recipe, step, [], tmp_path / "runs")
 
@@ -150,6 +141,8 @@ def test_no_optimum_is_made_up() -> None:
     valley = 3.0 + (x - 2 * y) ** 2 + 0.01 * (x + 2 * y - 3) ** 2  # its lowest point is at x = 1.5
     assert valley.argmin() == center.argmax()
     assert "far from the best arm" in fit_bowl(three, valley).problem
+    alike = sweep([2e-3] * 3, [512.0])
+    assert "the same rate and batch" in fit_bowl(alike, np.array([3.1, 3.0, 3.2])).problem
 
 
 def result_of(made: Sweep, losses_AS: np.ndarray, suggested: int) -> dict[str, Any]:
@@ -175,6 +168,12 @@ def test_a_sweeps_result_is_judged(tmp_path: Path) -> None:
     assert found["lr_interval"][0] < LR < found["lr_interval"][1]
     assert found["batch_interval"][0] < ROWS < found["batch_interval"][1]
     assert found["gap"] == pytest.approx(made.loss_AS[0, 0] - LOW, abs=1e-3)
+    result = result_of(made, made.loss_AS, suggested=0)
+    for arm in result["arms"].values():  # what was changed in all arms alike comes first
+        arm["overrides"] = {"other.optimizer.adamw.lr": 1e-2, "other.batch_tokens": 64, **arm["overrides"]}
+    write_json(tmp_path / "sweep.json", result)
+    again = read_sweep(tmp_path / "sweep.json")
+    assert again.lr_A.tolist() == made.lr_A.tolist() and again.batch_A.tolist() == made.batch_A.tolist()
     (tmp_path / "sweep.json").write_text("{}")
     with pytest.raises(InputError, match="no result"):
         read_sweep(tmp_path / "sweep.json")

@@ -17,7 +17,6 @@ from seedbed.models.huggingface import write_network
 from seedbed.models.transformer import Transformer
 from seedbed.optim import optimizers
 from seedbed.optim.scales import scale_rates
-from seedbed.train import Intervention
 
 VOCABULARY, BASE = 64, 64
 
@@ -131,33 +130,19 @@ def test_groups_are_split_by_rate_and_decay_as_much_as_before() -> None:
     assert all("lr_scale" not in group for group in groups)
 
 
-class StopAt(Intervention):
-    """Ends the process, so to say, after a step that no checkpoint has."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def after_step(self, run: Any) -> None:
-        if run.step == self.step:
-            raise KeyboardInterrupt
-
-
 def test_a_resumed_run_ends_with_the_same_bytes(tmp_path: Path) -> None:
     """Twelve steps at once; and seven, of which four are saved, and the rest."""
     import train_world
+    from interruption import resumed_equals_whole
 
-    def run_in(folder: Path, stop: int) -> Any:
-        settings = {"layers": 1, "width": 64, "heads": 2, "max_length": 64, "kernel": "products"}
-        made = backbones.create("decoder", **settings, width_transfer=32).network(train_world.SIZE, 3)
+    def settings() -> dict[str, Any]:
+        options = {"layers": 1, "width": 64, "heads": 2, "max_length": 64, "kernel": "products"}
+        made = backbones.create("decoder", **options, width_transfer=32).network(train_world.SIZE, 3)
         optimizer = scale_rates(optimizers.create("adamw", lr=3e-3).build(made), made)
         assert {group["lr"] for group in optimizer.param_groups} == {3e-3, 1.5e-3}
-        return train_world.train(folder, "clm", network=made, optimizer=optimizer, interventions=[StopAt(stop)])
+        return {"objective": "clm", "network": made, "optimizer": optimizer}
 
-    whole = run_in(tmp_path / "whole", 0)
-    assert whole.step == 12
-    with pytest.raises(KeyboardInterrupt):
-        run_in(tmp_path / "cut", 7)
-    train_world.assert_same_end(whole, run_in(tmp_path / "cut", 0))
+    assert resumed_equals_whole(tmp_path, settings, 7).step == 12
 
 
 BERT = {"norm": "post", "positions": "learned", "gated": False, "bias": True}
@@ -194,7 +179,8 @@ def test_a_folder_computes_the_same_without_multipliers(case: str, tmp_path: Pat
     if made.stock is None:
         assert case.startswith("own")
         return
-    transformers = pytest.importorskip("transformers")
+    import transformers
+
     kind = "AutoModelForCausalLM" if name == "decoder" else "AutoModelForMaskedLM"
     theirs = getattr(transformers, kind).from_pretrained(tmp_path).eval()
     with torch.no_grad():

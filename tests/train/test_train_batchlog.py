@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from interruption import Killed, Killer
 from train_world import MadeStream, train
 from typer.testing import CliRunner
 
@@ -17,10 +18,12 @@ from seedbed.train import batchlog
 from seedbed.train.batchlog import BATCHES, passages
 
 
-def test_every_step_is_there_once_however_often_the_run_stopped(tmp_path: Path) -> None:
-    train(tmp_path / "one", steps=9)
-    for steps in (5, 7, 9):  # each time the log goes on after the last checkpoint
-        train(tmp_path / "cut", steps=steps)
+def test_every_step_is_there_once_however_often_the_run_was_killed(tmp_path: Path) -> None:
+    train(tmp_path / "one", steps=9, interventions=[Killer("never", 0)])
+    for hook, step in (("after_step", 3), ("after_step", 7), ("after_backward", 7)):  # checkpoints at 4 and 8
+        with pytest.raises(Killed):
+            train(tmp_path / "cut", steps=9, interventions=[Killer(hook, step)])
+    train(tmp_path / "cut", steps=9, interventions=[Killer("never", 0)])
     assert (tmp_path / "one" / BATCHES).read_bytes() == (tmp_path / "cut" / BATCHES).read_bytes()
     stream = MadeStream(3)
     for step in range(1, 10):
@@ -33,7 +36,7 @@ def test_a_record_that_was_cut_off_is_not_there(tmp_path: Path) -> None:
     train(tmp_path, steps=3)
     with open(tmp_path / BATCHES, "r+b") as file:
         file.truncate((tmp_path / BATCHES).stat().st_size - 1)
-    with pytest.raises(InputError, match="step"):
+    with pytest.raises(InputError, match="1 to 2"):
         batchlog._read(tmp_path / BATCHES, 3)
 
 

@@ -51,6 +51,13 @@ def test_a_branch_that_changes_nothing_is_the_trunk_going_on(trunk: Artifact, wo
     )
 
 
+def test_an_optimizer_that_rounds_at_random_goes_on_with_the_same_numbers(world: World) -> None:
+    settings = {"optimizer": {"adamw": {"state": "bf16"}}, "schedule": "constant", "validate_every": 0}
+    trunk, whole = (world.pretrain(budget=f"{steps} steps", **settings) for steps in (4, 8))
+    branch = world.pretrain(model=trunk, branch="last", budget="4 steps", **settings)
+    assert all(torch.equal(value, weights(whole)[name]) for name, value in weights(branch).items())
+
+
 def test_continuing_without_branching_forgets_the_optimizer(trunk: Artifact, world: World) -> None:
     branch = world.pretrain(model=trunk, branch="last", budget="4 steps", schedule="constant", validate_every=0)
     other = world.pretrain(model=trunk, budget="4 steps", schedule={"constant": {"value": 0.5}}, validate_every=0)

@@ -9,34 +9,28 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from train_world import LENGTH, MadeStream, assert_same_end, batch_of, log_without_times, make_run, train, weights
+from interruption import resumed_equals_whole
+from train_world import LENGTH, MadeStream, Watch, batch_of, make_run, train, weights
 
 from seedbed.core.errors import InputError
 from seedbed.data.batch import Batch
 from seedbed.objectives import objectives
 from seedbed.train import interventions
-from seedbed.train.intervention import Intervention
-from seedbed.train.run import Run
 
 
-class Watch(Intervention):
-    """What the steps were like."""
+def rows_of(watch: Watch) -> list[int]:
+    return [len(batch.rows_B) for batch in watch.batches]
 
-    def __init__(self) -> None:
-        self.rows: list[int] = []
-        self.shapes: list[tuple[int, int]] = []
 
-    def after_step(self, run: Run) -> None:
-        assert run.batch is not None
-        self.rows.append(len(run.batch.rows_B))
-        self.shapes.append(run.batch.tokens_BL.shape)
+def shapes_of(watch: Watch) -> list[tuple[int, ...]]:
+    return [batch.tokens_BL.shape for batch in watch.batches]
 
 
 def test_batch_size_follows_the_schedule_of_progress() -> None:
     watch = Watch()
     chosen = [watch, interventions.create("batch_size", schedule={"linear": {"start": 0.25, "end": 1.0}})]
     run = train(None, steps=4, rows=8, interventions=chosen)
-    assert watch.rows == [2, 4, 5, 6], "8 (1 + 3 p) / 4 at p = 0, 1/4, 1/2, 3/4; half a row goes to the even number"
+    assert rows_of(watch) == [2, 4, 5, 6], "8 (1 + 3 p) / 4 at p = 0, 1/4, 1/2, 3/4; half a row goes to the even number"
     assert run.step == 4
 
 
@@ -47,7 +41,8 @@ def test_batch_size_with_a_budget_of_tokens_ends_at_the_budget() -> None:
     grown = train(None, rows=8, goal=goal, interventions=[watch, interventions.create("batch_size")])
     fixed = train(None, rows=8, goal=goal, interventions=[plain])
     assert min(grown.tokens, fixed.tokens) >= 2000 and max(grown.tokens, fixed.tokens) < 2000 + 8 * LENGTH
-    assert watch.rows[0] == 2 and max(watch.rows) == 8 and watch.rows == sorted(watch.rows)
+    rows = rows_of(watch)
+    assert rows[0] == 2 and max(rows) == 8 and rows == sorted(rows)
     assert grown.step > fixed.step
 
 
@@ -55,17 +50,11 @@ def test_batch_size_with_a_budget_of_tokens_ends_at_the_budget() -> None:
 @pytest.mark.parametrize("name", ["batch_size", "row_length"])
 @pytest.mark.parametrize("killed_at", [4, 6, 9])
 def test_resume(goal: tuple[int, str], name: str, killed_at: int, tmp_path: Path) -> None:
-    from test_train_resume import Killed, Killer
+    def settings() -> dict[str, Any]:
+        hook = interventions.create(name, schedule={"linear": {"start": 0.2, "end": 1.0}})
+        return {"goal": goal, "interventions": [hook]}
 
-    def chosen() -> list[Intervention]:
-        return [interventions.create(name, schedule={"linear": {"start": 0.2, "end": 1.0}})]
-
-    whole = train(tmp_path / "whole", goal=goal, interventions=[*chosen(), Killer("never", 0)])
-    with pytest.raises(Killed):
-        train(tmp_path / "cut", goal=goal, interventions=[*chosen(), Killer("after_step", killed_at)])
-    cut = train(tmp_path / "cut", goal=goal, interventions=[*chosen(), Killer("never", 0)])
-    assert_same_end(whole, cut)
-    assert log_without_times(tmp_path / "whole") == log_without_times(tmp_path / "cut")
+    resumed_equals_whole(tmp_path, settings, killed_at)
 
 
 def test_row_length_keeps_order_and_tokens() -> None:
@@ -74,8 +63,8 @@ def test_row_length_keeps_order_and_tokens() -> None:
     hook = interventions.create("row_length", schedule=schedule, shortest=4)
     cut = train(None, steps=8, rows=8, interventions=[hook, watch])
     whole = train(None, steps=8, rows=8, interventions=[plain])
-    assert watch.shapes == [(32, 4)] * 4 + [(32, 4), (32, 4), (16, 8), (16, 8)]
-    assert plain.shapes == [(8, 16)] * 8
+    assert shapes_of(watch) == [(32, 4)] * 4 + [(32, 4), (32, 4), (16, 8), (16, 8)]
+    assert shapes_of(plain) == [(8, 16)] * 8
     assert (cut.tokens, cut.positions) == (whole.tokens, whole.positions)
     assert cut.stream.state_dict() == whole.stream.state_dict()
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_train_hooks_spike_guard import Shouting
+from test_train_distributed import launch
+from test_train_hooks_spike_guard import shouting
 from train_world import LENGTH, MadeStream, log_without_times, make_loop, make_run
 
 from seedbed.core import distributed
 from seedbed.train import interventions
 
-HERE = Path(__file__).parent
 RISE = {"linear": {"start": 0.3, "end": 1.0}}
 
 
@@ -37,13 +33,12 @@ def run_all(place: Path) -> None:
         train(name, "clm", steps=8, micro_tokens=2 * LENGTH, interventions=hooks, held_out=lambda rows: held_out)
     said: list[str] = []
     guard = interventions.create("spike_guard", window=8)
-    train("spikes", Shouting({70}), steps=10, interventions=[guard], micro_tokens=LENGTH, say=said.append)
+    train("spikes", shouting({70}), steps=10, interventions=[guard], micro_tokens=LENGTH, say=said.append)
     if distributed.rank() == 0:
         (place / "said").write_text("\n".join(line for line in said if "deviations" in line))
 
 
-SCRIPT = textwrap.dedent(
-    """
+TWO = """
     import sys
     from pathlib import Path
     import torch
@@ -54,26 +49,10 @@ SCRIPT = textwrap.dedent(
     run_all(Path(sys.argv[1]))
     distributed.barrier()
     """
-)
 
 
 def test_two_processes_decide_as_one(tmp_path: Path) -> None:
-    environment = {
-        **{name: value for name, value in os.environ.items() if name not in ("RANK", "WORLD_SIZE")},
-        "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
-    }
-    (tmp_path / "script.py").write_text(SCRIPT)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0"]
-    command += [
-        "--rdzv-backend=c10d",
-        "--rdzv-endpoint=localhost:0",
-        str(tmp_path / "script.py"),
-        str(tmp_path / "two"),
-    ]
-    (tmp_path / "two").mkdir()
-    (tmp_path / "one").mkdir()
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
+    launch(TWO, tmp_path, tmp_path / "two")
     run_all(tmp_path / "one")
     for name in ("tracing", "curricula", "spikes"):
         ours, theirs = (log_without_times(tmp_path / number / name) for number in ("one", "two"))

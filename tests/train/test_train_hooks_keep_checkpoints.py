@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from interruption import Killed, Killer
 from pretrain_world import World
 from train_world import train, weights
 
@@ -48,8 +49,6 @@ def test_kept_ones_are_never_pruned(tmp_path: Path) -> None:
 
 
 def test_after_a_kill_the_same_ones_are_there(tmp_path: Path) -> None:
-    from test_train_resume import Killed, Killer
-
     def chosen() -> list:
         return [interventions.create("keep_checkpoints", steps=[0, 2, 5, 9])]
 

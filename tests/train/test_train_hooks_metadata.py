@@ -12,14 +12,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from interruption import resumed_equals_whole
 from pretrain_world import World
-from train_world import LENGTH, assert_same_end, batch_of, log_without_times, make_loop, make_run, train
+from train_world import LENGTH, Watch, batch_of, make_loop, make_run, train
 
 from seedbed.core.errors import InputError
 from seedbed.data.batch import Batch
 from seedbed.train import interventions
 from seedbed.train.intervention import Intervention
-from seedbed.train.run import Run
 
 LINES = [[], [50], [51, 52], [53, 54, 55]]
 
@@ -68,6 +68,11 @@ def test_framed_token_by_token(rows: list[list[int]], offset: int, as_one: bool)
     assert part.seen_BL.tolist() == framed.seen_BL[:1].tolist()
 
 
+def test_a_batch_of_no_document_stays_as_it_is() -> None:
+    empty = batch_of([[]])
+    assert empty.framed([], []) is empty
+
+
 FILES = {"made": SimpleNamespace(domains=[f"kind {index % 3}" for index in range(100_000)])}
 
 
@@ -75,25 +80,15 @@ def encode(text: str) -> list[int]:
     return [5 + ord(letter) % 50 for letter in text]
 
 
-def run_of(folder: Path | None, *more: Intervention, **parameters: Any) -> Run:
+def settings_of(*more: Intervention, **parameters: Any) -> dict[str, Any]:
     hook = interventions.create("metadata", column="domain", **parameters)
-    extra = {"files": FILES, "encode": encode}
-    return train(folder, "clm", interventions=[hook, *more], steps=10, **extra)
-
-
-class Watch(Intervention):
-    def __init__(self) -> None:
-        self.batches: list[Batch] = []
-
-    def after_step(self, run: Run) -> None:
-        assert run.batch is not None
-        self.batches.append(run.batch)
+    return {"objective": "clm", "interventions": [hook, *more], "steps": 10, "files": FILES, "encode": encode}
 
 
 @pytest.mark.parametrize("position", ["before", "after"])
 def test_until_the_cooldown(position: str) -> None:
     watch, plain = Watch(), Watch()
-    run = run_of(None, watch, position=position, cooldown=0.3)
+    run = train(None, **settings_of(watch, position=position, cooldown=0.3))
     other = train(None, "clm", interventions=[plain], steps=10)
     assert [batch.seen_BL is not None for batch in watch.batches] == [True] * 7 + [False] * 3
     assert run.tokens == other.tokens and run.stream.state_dict() == other.stream.state_dict()
@@ -155,14 +150,7 @@ def test_masked_models_never_hide_the_line() -> None:
 @pytest.mark.parametrize("position", ["before", "after"])
 @pytest.mark.parametrize("killed_at", [3, 7, 9])
 def test_resume(position: str, killed_at: int, tmp_path: Path) -> None:
-    from test_train_resume import Killed, Killer
-
-    whole = run_of(tmp_path / "whole", Killer("never", 0), position=position)
-    with pytest.raises(Killed):
-        run_of(tmp_path / "cut", Killer("after_step", killed_at), position=position)
-    cut = run_of(tmp_path / "cut", Killer("never", 0), position=position)
-    assert_same_end(whole, cut)
-    assert log_without_times(tmp_path / "whole") == log_without_times(tmp_path / "cut")
+    resumed_equals_whole(tmp_path, lambda: settings_of(position=position), killed_at)
 
 
 def test_with_rows_that_are_cut() -> None:

@@ -8,46 +8,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from train_world import assert_same_end, log_without_times, train, weights
+from interruption import resumed_equals_whole
+from test_train_non_finite import Leave, Poisoned
+from train_world import Marked, log_without_times, train, weights
 
 from seedbed.core.errors import InputError
-from seedbed.objectives import Examples, Loss, objectives
+from seedbed.objectives import Loss
 from seedbed.train import interventions
 from seedbed.train.hooks.spike_guard import SpikeError, deviations
-from seedbed.train.intervention import Intervention
 from seedbed.train.run import Run
 
 
-class Shouting:
+def shout(loss: Loss) -> None:
+    loss.sum = loss.sum * 100
+
+
+def shouting(rows: set[int]) -> Marked:
     """Causal language modeling in which some rows of the run count a hundredfold."""
-
-    attention = "causal"
-
-    def __init__(self, rows: set[int]) -> None:
-        self.inner: Any = objectives.create("clm")
-        self.rows = rows
-
-    def bind(self, vocabulary: Any) -> None:
-        self.inner.bind(vocabulary)
-
-    def corrupt(self, batch: Any, *, seed: int, progress: float) -> Examples:
-        examples = self.inner.corrupt(batch, seed=seed, progress=progress)
-        self.loud = bool(self.rows & set(batch.rows_B.tolist()))
-        original, loud = examples.to, self.loud
-
-        def to(device: Any) -> Examples:
-            moved = original(device)
-            moved.loud = loud
-            return moved
-
-        examples.to = to
-        return examples
-
-    def loss(self, network: Any, examples: Any) -> Loss:
-        loss = self.inner.loss(network, examples)
-        if examples.loud:
-            loss.sum = loss.sum * 100
-        return loss
+    return Marked("clm", rows, shout)
 
 
 def guard(policy: str = "skip", **parameters: Any) -> Any:
@@ -55,7 +33,7 @@ def guard(policy: str = "skip", **parameters: Any) -> Any:
 
 
 def small(rows: set[int]) -> dict[str, Any]:
-    return {"objective": Shouting(rows), "micro_tokens": 16}  # a row a micro-batch
+    return {"objective": shouting(rows), "micro_tokens": 16}  # a row a micro-batch
 
 
 def run_of(folder: Path | None, rows: set[int], **extra: Any) -> Run:
@@ -86,11 +64,7 @@ def test_skip_leaves_the_update_out_and_names_the_rows(tmp_path: Path) -> None:
     assert message.startswith("step 9: the ") and "made: d7000, made: d7001" in message
     assert message.count("made: ") <= 6, "three rows of two documents"
 
-    class Leave(Intervention):
-        def after_backward(self, run: Run) -> None:
-            run.skip_update = run.step == 8
-
-    other = run_of(tmp_path / "b", set(), interventions=[Leave()])
+    other = run_of(tmp_path / "b", set(), interventions=[Leave({8})])
     assert all(torch.equal(value, weights(other)[name]) for name, value in weights(run).items())
 
 
@@ -110,14 +84,7 @@ def test_rollback(tmp_path: Path) -> None:
 @pytest.mark.parametrize("policy", ["skip", "rollback"])
 @pytest.mark.parametrize("killed_at", [5, 8, 9, 11])
 def test_resume(policy: str, killed_at: int, tmp_path: Path) -> None:
-    from test_train_resume import Killed, Killer
-
-    whole = run_of(tmp_path / "whole", {70}, interventions=[guard(policy), Killer("never", 0)])
-    with pytest.raises(Killed):
-        run_of(tmp_path / "cut", {70}, interventions=[guard(policy), Killer("after_step", killed_at)])
-    cut = run_of(tmp_path / "cut", {70}, interventions=[guard(policy), Killer("never", 0)])
-    assert_same_end(whole, cut)
-    assert log_without_times(tmp_path / "whole") == log_without_times(tmp_path / "cut")
+    resumed_equals_whole(tmp_path, lambda: {**small({70}), "interventions": [guard(policy)]}, killed_at)
 
 
 def test_a_new_level_ends_the_run_or_is_taken_up(tmp_path: Path) -> None:
@@ -134,8 +101,6 @@ def test_nothing_is_judged_before_half_a_window() -> None:
 
 
 def test_numbers_that_are_not_finite_are_the_other_guards(tmp_path: Path) -> None:
-    from test_train_non_finite import Poisoned
-
     chosen = [guard(), interventions.create("non_finite", policy="skip")]
     run = train(tmp_path, Poisoned({60}), interventions=chosen)
     assert run.counts == {"skipped_steps": 1}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from interruption import resumed_equals_whole
 from train_world import MadeStream, batch_of, log_without_times, make_loop, make_run, train
 
 from seedbed.core.errors import InputError
@@ -133,15 +134,11 @@ def test_measuring_changes_nothing_else(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["gradient_noise", "activation_norms", "source_loss"])
 @pytest.mark.parametrize("killed_at", [2, 5])
 def test_resume(name: str, killed_at: int, tmp_path: Path) -> None:
-    from test_train_resume import Killed, Killer
+    def settings() -> dict[str, Any]:
+        held_out = [MadeStream(5).next(4)]
+        return {"interventions": [interventions.create(name, every=1)], "held_out": lambda rows: held_out}
 
-    extra = {"held_out": lambda rows: [MadeStream(5).next(4)]}
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    train(whole, interventions=[interventions.create(name, every=1), Killer("never", 0)], **extra)
-    with pytest.raises(Killed):
-        train(cut, interventions=[interventions.create(name, every=1), Killer("after_step", killed_at)], **extra)
-    train(cut, interventions=[interventions.create(name, every=1), Killer("never", 0)], **extra)
-    assert log_without_times(whole) == log_without_times(cut)
+    resumed_equals_whole(tmp_path, settings, killed_at)
 
 
 def test_moments() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from interruption import resumed_equals_whole
+from interruption import method_resumes
 from pretrain_world import DECODER, World
 from train_world import LENGTH, SIZE, make_loop, make_run, train
 
@@ -93,7 +93,7 @@ def test_factorized_training_resumes_refactors_and_forgets(tmp_path: Path) -> No
             state = run.optimizer.state[layer.up]
             seen[run.step] = (balanced, not bool(state["exp_avg"].any()))
 
-    whole = resumed_equals_whole(tmp_path, "low_rank", 7, rank=6, refactor="3 steps", reset="4 steps")
+    whole = method_resumes(tmp_path, "low_rank", 7, rank=6, refactor="3 steps", reset="4 steps")
     run = make_run("clm", interventions=[interventions.create("low_rank", rank=6, refactor=3, reset=4), Look()])
     make_loop(run, None).train(None)
     assert [step for step, (balanced, _) in seen.items() if balanced] == [3, 6, 9]
@@ -129,7 +129,7 @@ def test_the_exported_network_is_a_plain_one_that_computes_the_same(name: str, p
 def test_relora_restarts(tmp_path: Path) -> None:
     """Weights change at restarts only, by what the adapters were; rates are jagged; the sum of updates has a rank above
     that of one adapter; and it resumes."""
-    whole = resumed_equals_whole(tmp_path, "relora", 7, rank=4, every=5, warmup=2, prune=0.9)
+    whole = method_resumes(tmp_path, "relora", 7, rank=4, every=5, warmup=2, prune=0.9)
     assert whole.counts["restarts"] == 2
     log: list[dict[str, Any]] = []
 
@@ -163,8 +163,8 @@ def test_relora_restarts(tmp_path: Path) -> None:
 
 
 def test_adapters_come_late_and_without_decay(tmp_path: Path) -> None:
-    resumed_equals_whole(tmp_path / "early", "nm_sparsity", 3, last=0.5)
-    resumed_equals_whole(tmp_path / "late", "nm_sparsity", 9, last=0.5)
+    method_resumes(tmp_path / "early", "nm_sparsity", 3, last=0.5)
+    method_resumes(tmp_path / "late", "nm_sparsity", 9, last=0.5)
     run = make_run("clm", interventions=[interventions.create("nm_sparsity", last=0.5)])
     down, seen = run.network.layers[0].qkv.down.clone(), []
 

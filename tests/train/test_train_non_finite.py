@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from train_world import assert_same_end, log_without_times, make_run, train, weights
+from interruption import Killed, Killer
+from train_world import Marked, assert_same_end, log_without_times, make_run, train, weights
 
 from seedbed.core.errors import InputError
-from seedbed.objectives import Examples, Loss, objectives
+from seedbed.objectives import Loss
 from seedbed.train import interventions
 from seedbed.train.checkpoint import Checkpoints
 from seedbed.train.hooks.non_finite import NonFiniteError
@@ -19,39 +20,18 @@ from seedbed.train.intervention import Intervention
 from seedbed.train.run import Run
 
 
-class Poisoned:
+class Poisoned(Marked):
     """Masked language modeling whose loss is NaN (or its gradient) where a row of the run is poisoned."""
 
-    attention = "bidirectional"
-
     def __init__(self, rows: set[int], how: str = "loss") -> None:
-        self.inner: Any = objectives.create("mlm")
-        self.rows, self.how = rows, how
+        super().__init__("mlm", rows, self.poison)
+        self.how = how
 
-    def bind(self, vocabulary: Any) -> None:
-        self.inner.bind(vocabulary)
-
-    def corrupt(self, batch: Any, *, seed: int, progress: float) -> Examples:
-        examples = self.inner.corrupt(batch, seed=seed, progress=progress)
-        self.poisoned = bool(self.rows & set(batch.rows_B.tolist()))
-        examples.poisoned = self.poisoned
-        original = examples.to
-
-        def to(device: Any) -> Examples:
-            moved = original(device)
-            moved.poisoned = examples.poisoned
-            return moved
-
-        examples.to = to
-        return examples
-
-    def loss(self, network: Any, examples: Any) -> Loss:
-        loss = self.inner.loss(network, examples)
-        if examples.poisoned and self.how == "loss":
+    def poison(self, loss: Loss) -> None:
+        if self.how == "loss":
             loss.sum = loss.sum * float("nan")
-        if examples.poisoned and self.how == "gradient" and loss.sum.requires_grad:
+        elif loss.sum.requires_grad:
             loss.sum.register_hook(lambda grad: grad * float("inf"))
-        return loss
 
 
 def policy(name: str, **parameters: Any) -> Any:
@@ -128,8 +108,6 @@ def test_rollback_in_the_first_step(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["skip", "rollback"])
 @pytest.mark.parametrize("killed_at", [5, 6, 7, 9])
 def test_policies_resume_bitwise(name: str, killed_at: int, tmp_path: Path) -> None:
-    from test_train_resume import Killed, Killer
-
     whole = train(tmp_path / "whole", Poisoned({42, 70}), interventions=[policy(name)])
     with pytest.raises(Killed):
         train(tmp_path / "cut", Poisoned({42, 70}), interventions=[policy(name), Killer("after_step", killed_at)])

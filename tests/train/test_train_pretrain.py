@@ -289,3 +289,15 @@ def test_a_killed_step_goes_on_when_it_is_run_again(
     assert [line["step"] for line in lines(cut)] == list(range(1, 201))
     for name in ("model.safetensors", "checkpoints/step-00000200/optimizer.safetensors"):
         assert (cut.path / name).read_bytes() == (whole.path / name).read_bytes()
+
+
+def test_a_run_does_not_import_torchs_compiler(tmp_path: Path) -> None:
+    """Two seconds of every start, for what it does not use."""
+    code = (
+        "import sys; from pathlib import Path; from pretrain_world import World\n"
+        "World(Path(sys.argv[1])).pretrain(budget='2 steps')\n"
+        "print([name for name in ('torch._dynamo', 'sympy') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    output = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True).stdout
+    assert output.splitlines()[-1] == "[]"

@@ -11,46 +11,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from interruption import resumed_equals_whole
+from opacus.accountants import RDPAccountant, create_accountant
+from opacus.accountants.utils import get_noise_multiplier
 from safetensors.torch import load_file
 from test_train_distributed import last, launch
-from train_world import LENGTH, SIZE, MadeStream, assert_same_end, log_without_times, make_loop, make_run, train
+from train_world import LENGTH, SIZE, MadeStream, Watch, make_loop, make_run, train
 
 from seedbed.core.counters import generator
 from seedbed.core.errors import InputError
 from seedbed.data import samplers
 from seedbed.data.artifact import TokenFile
 from seedbed.objectives import objectives
+from seedbed.optim import optimizers
 from seedbed.train.budget import Every
 from seedbed.train.hooks.private import Private, epsilon_of, noise_for
 from seedbed.train.intervention import Intervention
 from seedbed.train.metrics import METRICS
 from seedbed.train.run import Run
-
-
-class Watch(Intervention):
-    """Keeps each step's gradient as the optimizer will get it, and its batch."""
-
-    def __init__(self) -> None:
-        self.gradients: list[torch.Tensor] = []
-        self.batches: list[Any] = []
-
-    def after_backward(self, run: Run) -> None:
-        assert run.gradients is not None
-        self.gradients.append(run.gradients.flat.clone())
-        self.batches.append(run.batch)
-
-
-class Killed(BaseException):
-    pass
-
-
-class Killer(Intervention):
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def after_step(self, run: Run) -> None:
-        if run.step == self.step:
-            raise Killed
 
 
 def poisson(number: int = 400, seed: int = 3, longest: int = 3 * LENGTH) -> Any:
@@ -146,6 +124,14 @@ def test_a_step_without_documents_or_targets_is_noise_and_still_a_step() -> None
     moved = [not torch.equal(a, b) for a, b in zip(run.network.parameters(), before.parameters(), strict=True)]
     assert any(moved)
 
+    start = make_run("mlm", steps=1)
+    weights = torch.nn.utils.parameters_to_vector(start.network.parameters()).detach()
+    settings: dict[str, Any] = {"network": start.network, "optimizer": torch.optim.SGD(start.network.parameters(), 1.0)}
+    train(None, interventions=[Private(noise=1.0)], stream=stream, rows=8, steps=1, clip=1e-2, **settings)
+    step = torch.nn.utils.parameters_to_vector(start.network.parameters()).detach() - weights
+    rate = settings["optimizer"].param_groups[0]["lr"]
+    assert float(step.norm()) == pytest.approx(1e-2 * rate, rel=1e-3), "clipped as in every other step"
+
     causal, _ = watched(Private(noise=0.0), stream=stream, rows=8, objective="clm")  # here the empty row has a target
     assert not causal.gradients[0].any()
 
@@ -153,7 +139,6 @@ def test_a_step_without_documents_or_targets_is_noise_and_still_a_step() -> None
 def test_epsilon_of_full_batches_is_the_gaussian_mechanism_s() -> None:
     """With q = 1 the moments are alpha / (2 sigma^2) a step (Mironov, 2017, proposition 7); the conversion is that of
     Balle et al. (2020, theorem 21), as in the log of Opacus' own function."""
-    pytest.importorskip("opacus")
     sigma, steps, delta = 5.0, 30, 1e-5
     orders = [1 + x / 10 for x in range(1, 100)] + list(range(12, 64))
     wanted = min(
@@ -164,11 +149,10 @@ def test_epsilon_of_full_batches_is_the_gaussian_mechanism_s() -> None:
 
 @pytest.mark.parametrize("accountant", ["rdp", "prv"])
 def test_the_log_s_epsilon_is_opacus_own(accountant: Any, tmp_path: Path) -> None:
-    accountants = pytest.importorskip("opacus.accountants")
     private = Private(noise=1.3, delta=1e-4, accountant=accountant, every=Every(3, "steps"))
     stream = poisson()
     run = train(tmp_path, "clm", interventions=[private], stream=stream, rows=8, steps=7)
-    theirs = accountants.create_accountant(accountant)
+    theirs = create_accountant(accountant)
     wanted = {}
     for step in range(1, 8):
         theirs.step(noise_multiplier=1.3, sample_rate=8 / stream.num_documents)
@@ -180,24 +164,21 @@ def test_the_log_s_epsilon_is_opacus_own(accountant: Any, tmp_path: Path) -> Non
 
 
 def test_weights_that_change_are_accounted_for_step_by_step() -> None:
-    accountants = pytest.importorskip("opacus.accountants")
-
     class Fewer(Intervention):
         def before_step(self, run: Run) -> None:
             run.batch_rows = 8 if run.step < 2 else 4
 
     stream = poisson()
     run = train(None, "clm", interventions=[Fewer(), Private(delta=1e-4)], stream=stream, rows=8, steps=5)
-    theirs = accountants.RDPAccountant()
+    theirs = RDPAccountant()
     for rows in (8, 8, 4, 4, 4):
         theirs.step(noise_multiplier=1.0, sample_rate=rows / stream.num_documents)
     assert run.counts["epsilon"] == pytest.approx(theirs.get_epsilon(1e-4))
 
 
 def test_the_noise_for_an_epsilon() -> None:
-    accountants = pytest.importorskip("opacus.accountants.utils")
     mine = noise_for(3.0, 1e-5, 0.02, 200, "rdp")
-    theirs = accountants.get_noise_multiplier(
+    theirs = get_noise_multiplier(
         target_epsilon=3.0, target_delta=1e-5, sample_rate=0.02, steps=200, epsilon_tolerance=1e-3
     )
     assert mine == pytest.approx(theirs, rel=5e-3)
@@ -209,19 +190,11 @@ def test_the_noise_for_an_epsilon() -> None:
 
 
 def test_resuming_is_bitwise(tmp_path: Path) -> None:
-    pytest.importorskip("opacus")
-
-    def chosen(step: int) -> dict[str, Any]:
+    def settings() -> dict[str, Any]:
         private = Private(epsilon=4.0, delta=1e-4, every=Every(4, "steps"))
-        return {"interventions": [private, Killer(step)], "stream": poisson(), "rows": 8, "steps": 9}
+        return {"interventions": [private], "stream": poisson(), "rows": 8, "steps": 9}
 
-    whole = train(tmp_path / "whole", "mlm", **chosen(-1))
-    for step in (5, 7):
-        with pytest.raises(Killed):
-            train(tmp_path / "cut", "mlm", **chosen(step))
-    cut = train(tmp_path / "cut", "mlm", **chosen(-1))
-    assert_same_end(whole, cut)
-    assert log_without_times(tmp_path / "whole") == log_without_times(tmp_path / "cut")
+    resumed_equals_whole(tmp_path, settings, 5, 7)
 
 
 def test_without_poisson_sampling_no_epsilon_is_claimed() -> None:
@@ -253,7 +226,12 @@ def test_what_would_break_the_account_is_refused() -> None:
         make_loop(run, None).train()
     with pytest.raises(InputError, match="below 1 / "):
         train(None, "clm", interventions=[Private(delta=0.5)], stream=poisson(), steps=1)
-    for settings in ({"clip": 0}, {"noise": -1}, {"epsilon": 0}, {"delta": 0}, {"delta": 1}):
+    network = make_run("clm").network
+    sophia = optimizers.create("sophia").build(network)  # its curvature is from the rows as they are
+    with pytest.raises(InputError, match="another gradient of the batch"):
+        train(None, "clm", interventions=[Private()], network=network, optimizer=sophia, steps=1)
+    minutes = Every(1, "minutes")
+    for settings in ({"clip": 0}, {"noise": -1}, {"epsilon": 0}, {"delta": 0}, {"delta": 1}, {"every": minutes}):
         with pytest.raises(InputError):
             Private(**settings)
 

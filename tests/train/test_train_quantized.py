@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from interruption import resumed_equals_whole
+from interruption import method_resumes
 from train_world import LENGTH, SIZE, make_run, train
 
 from seedbed.core.errors import InputError
@@ -135,7 +135,7 @@ def test_outlier_channels_hurt_whole_tensors_and_not_blocks() -> None:
 
 
 def test_it_trains_resumes_and_keeps_less(tmp_path: Path) -> None:
-    whole = resumed_equals_whole(tmp_path, "int8_flow", 6, block=16)
+    whole = method_resumes(tmp_path, "int8_flow", 6, block=16)
     plain = train(None, "clm")
     losses = [float(run.evaluate(run.stream.next(16), seed=0, progress=1.0).means()["loss"]) for run in (whole, plain)]
     assert abs(losses[0] - losses[1]) < 0.05 and losses[1] < np.log(SIZE)

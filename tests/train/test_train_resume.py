@@ -12,11 +12,13 @@ import tempfile
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from interruption import Killed, Killer, resumed_equals_whole
 from train_world import MadeStream, assert_same_end, log_without_times, train, weights
 
 from seedbed.core.schema import parameters_of
@@ -29,36 +31,6 @@ from seedbed.train.run import Run
 
 HERE = Path(__file__).parent
 HOOKS = ["on_start", "before_step", "after_backward", "after_step", "on_end"]
-
-
-class Killed(BaseException):
-    """As sudden as a signal, for what runs in this process."""
-
-
-class Killer(Intervention):
-    """Ends the run in one hook of one step."""
-
-    def __init__(self, hook: str, step: int) -> None:
-        self.hook, self.step = hook, step
-
-    def _maybe(self, hook: str, run: Run) -> None:
-        if hook == self.hook and (run.step >= self.step or hook in ("on_start", "on_end")):
-            raise Killed
-
-    def on_start(self, run: Run) -> None:
-        self._maybe("on_start", run)
-
-    def before_step(self, run: Run) -> None:
-        self._maybe("before_step", run)
-
-    def after_backward(self, run: Run) -> None:
-        self._maybe("after_backward", run)
-
-    def after_step(self, run: Run) -> None:
-        self._maybe("after_step", run)
-
-    def on_end(self, run: Run) -> None:
-        self._maybe("on_end", run)
 
 
 @pytest.mark.parametrize("name", objectives.names())
@@ -93,19 +65,17 @@ def _last(folder: Path) -> Path:
 ALONE = [e.name for e in interventions if not any(parameter.required for parameter in parameters_of(e.target))]
 
 
+def test_what_the_contract_leaves_out_is_resumed_elsewhere() -> None:
+    assert set(interventions.names()) - set(ALONE) == {"task_loss"}, "see test_train_task_loss.py"
+
+
 @pytest.mark.parametrize("name", ALONE)
 def test_contract_every_intervention_resumes_bitwise(name: str, tmp_path: Path) -> None:
-    def chosen() -> list[Intervention]:
-        return [interventions.create(name)]
+    def settings() -> dict[str, Any]:
+        held_out = [MadeStream(5).next(8)]
+        return {"steps": 8, "interventions": [interventions.create(name)], "held_out": lambda rows: held_out}
 
-    extra = {"steps": 8, "held_out": lambda rows: [MadeStream(5).next(8)]}
-    whole = train(tmp_path / "whole", interventions=[*chosen(), Killer("never", 0)], **extra)
-    for k in (5, 7):
-        with pytest.raises(Killed):
-            train(tmp_path / "cut", interventions=[*chosen(), Killer("after_step", k)], **extra)
-    cut = train(tmp_path / "cut", interventions=[*chosen(), Killer("never", 0)], **extra)
-    assert_same_end(whole, cut)
-    assert log_without_times(tmp_path / "whole") == log_without_times(tmp_path / "cut")
+    resumed_equals_whole(tmp_path, settings, 5, 7)
 
 
 def test_a_finished_run_that_is_run_again_changes_nothing(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
+from interruption import Killed, Killer
 from pretrain_world import SMALL, World
 from safetensors.torch import load_file
 from test_train_distributed import assert_close, last, launch
-from test_train_resume import Killed, Killer
 from train_world import MadeStream, log_without_times, make_loop, make_run
 
 from seedbed.core import distributed
@@ -58,8 +58,8 @@ TWO = """
     import torch
     torch.set_num_threads(1)
     from seedbed.core import distributed
+    from interruption import Killed, Killer
     from test_train_non_finite import Poisoned
-    from test_train_resume import Killed, Killer
     from test_train_sharding import few_targets, settings, train_sharded
     place = Path(sys.argv[1])
     distributed.setup()
@@ -134,7 +134,7 @@ def test_one_and_three_go_on_where_two_were(one: Path, two: Path, tmp_path: Path
         from pathlib import Path
         import torch
         torch.set_num_threads(1)
-        from test_train_resume import Killer
+        from interruption import Killer
         from test_train_sharding import settings, train_sharded
         train_sharded(Path(sys.argv[1]), say=print, **settings("stop", Killer("never", 0)))
         """
@@ -152,7 +152,7 @@ def test_a_killed_process_is_started_anew_by_torchrun(two: Path, tmp_path: Path)
         import torch
         torch.set_num_threads(1)
         from seedbed.core import distributed
-        from test_train_resume import Killer
+        from interruption import Killer
         from test_train_sharding import settings, train_sharded
 
         class Killer(Killer):
@@ -210,12 +210,11 @@ def test_what_works_elementwise_may_say_so() -> None:
     class Mine:
         elementwise = True
 
-    network = make_run().network
     adamw = optimizers.create("adamw")
-    check_sharding(Mine(), object(), [Mine()])
-    check_sharding(adamw, adamw.build(network), [interventions.create("validate"), interventions.create("non_finite")])
+    check_sharding(Mine(), [Mine()])
+    check_sharding(adamw, [interventions.create("validate"), interventions.create("non_finite")])
     with pytest.raises(InputError, match="sharding: is not for the intervention Intervention"):
-        check_sharding(adamw, adamw.build(network), [Intervention()])
+        check_sharding(adamw, [Intervention()])
     compressed = optimizers.create("adamw", state="int8")  # scales of blocks of elements
     with pytest.raises(InputError, match="sharding: is not for the optimizer AdamW"):
-        check_sharding(compressed, compressed.build(network), [])
+        check_sharding(compressed, [])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from interruption import resumed_equals_whole
+from interruption import method_resumes
 from train_world import make_loop, make_run, train, weights
 
 from seedbed.core.errors import InputError
@@ -89,7 +89,7 @@ def test_the_doubly_pruned_layer_against_sums_written_out() -> None:
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_a_sparse_run_keeps_its_zeros_and_resumes(optimizer: str, tmp_path: Path) -> None:
-    whole = resumed_equals_whole(tmp_path, "static_sparsity", 7, sparsity=0.5)
+    whole = method_resumes(tmp_path, "static_sparsity", 7, sparsity=0.5)
     assert sparse_shares(whole.network) == pytest.approx([0.5] * 8, abs=0.02)
     before = make_run("clm", interventions=[interventions.create("static_sparsity", sparsity=0.5)])
     for name, linear in hidden_linears(whole.network).items():
@@ -139,5 +139,8 @@ def test_two_methods_cannot_share_the_layers() -> None:
     chosen = [interventions.create("nm_sparsity"), interventions.create("static_sparsity")]
     with pytest.raises(InputError, match="replaced already"):
         make_run("clm", interventions=chosen)
+    for other in ("nm_sparsity", "low_rank", "int8_flow"):
+        with pytest.raises(InputError, match="replaced by another intervention"):
+            train(None, "clm", interventions=[interventions.create("static_sparsity"), interventions.create(other)])
     with pytest.raises(InputError, match=r"sparsity: must lie in \[0, 1\)"):
         interventions.create("static_sparsity", sparsity=1.0)

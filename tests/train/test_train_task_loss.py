@@ -10,15 +10,17 @@ import pytest
 import tokenizers
 import torch
 import torch.nn.functional as F
+from interruption import resumed_equals_whole
 from pretrain_world import World
-from train_world import SIZE, assert_same_end, log_without_times, make_run, train
+from train_world import SIZE, Watch, log_without_times, make_run, train
+from typer.testing import CliRunner
 
+from seedbed.cli.main import app
+from seedbed.core.artifact import Artifact
 from seedbed.core.counters import generator
 from seedbed.core.errors import InputError
 from seedbed.core.source import Source
 from seedbed.train.hooks.task_loss import TaskLoss
-from seedbed.train.intervention import Intervention
-from seedbed.train.run import Run
 
 
 class Words:
@@ -30,28 +32,6 @@ class Words:
         )
         tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
         return tokenizer
-
-
-class Watch(Intervention):
-    def __init__(self) -> None:
-        self.gradients: list[torch.Tensor] = []
-
-    def after_backward(self, run: Run) -> None:
-        assert run.gradients is not None
-        self.gradients.append(run.gradients.flat.clone())
-
-
-class Killed(BaseException):
-    pass
-
-
-class Killer(Intervention):
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def after_step(self, run: Run) -> None:
-        if run.step == self.step:
-            raise Killed
 
 
 @pytest.fixture
@@ -120,12 +100,7 @@ def test_the_task_is_learned_and_the_layer_goes(task: Path, tmp_path: Path) -> N
 
 
 def test_resuming_is_bitwise(task: Path, tmp_path: Path) -> None:
-    whole = train(tmp_path / "whole", interventions=[made(task), Killer(-1)], steps=8)
-    with pytest.raises(Killed):
-        train(tmp_path / "cut", interventions=[made(task), Killer(6)], steps=8)
-    cut = train(tmp_path / "cut", interventions=[made(task), Killer(-1)], steps=8)
-    assert_same_end(whole, cut)
-    assert log_without_times(tmp_path / "whole") == log_without_times(tmp_path / "cut")
+    resumed_equals_whole(tmp_path, lambda: {"interventions": [made(task)], "steps": 8}, 6)
 
 
 def test_in_a_recipe(world: World, tmp_path: Path) -> None:
@@ -135,12 +110,23 @@ def test_in_a_recipe(world: World, tmp_path: Path) -> None:
     model = world.pretrain(budget="3 steps", interventions=[{"task_loss": settings}])
     assert model.counts["task_tokens"] > 0
     assert not any("task" in name for name, _ in model.network().named_parameters())
+    assert model.counts["parameters"] == sum(p.numel() for p in model.network().parameters())
+
+    # and in a branch of it, whose recipe is read from the manifest: with the files' path and the tokenizer's
+    options = ["--schedule", "linear", "--budget", "2 steps", "--name", "branched"]
+    result = CliRunner().invoke(app, ["branch", f"{model.path}@3", *options])
+    assert result.exit_code == 0, (result.output, result.exception)
+    branch = Artifact.kinds["model"].open(world.root / "runs" / "branched" / "branch")
+    assert branch.counts["steps"] == 2 and branch.counts["task_tokens"] > 0
+    assert branch.manifest is not None and model.manifest is not None
+    assert branch.manifest["parameters"]["interventions"] == model.manifest["parameters"]["interventions"]
 
 
 def test_what_is_no_task_is_refused(task: Path, tmp_path: Path) -> None:
-    for settings in ({"weight": 0.0}, {"rows": 0}, {"length": 1}):
-        with pytest.raises(InputError, match="too small"):
-            made(task, **settings)
+    for name, value in (("weight", 0.0), ("rows", 0), ("length", 1)):
+        with pytest.raises(InputError, match=name) as caught:
+            made(task, **{name: value})
+        assert caught.value.value == value
     with pytest.raises(InputError, match="lacks 'body'"):
         made(task, text="body")._read()
     with pytest.raises(InputError, match="no file of training texts"):

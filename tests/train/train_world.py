@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from seedbed.core import distributed
 from seedbed.core.counters import integers, key, uniform
 from seedbed.data.batch import Batch
 from seedbed.models import backbones
-from seedbed.objectives import objectives
+from seedbed.objectives import Examples, Loss, objectives
 from seedbed.optim import optimizers, schedules
 from seedbed.train.batchlog import BATCHES, BatchLog
 from seedbed.train.budget import Budget, Every
 from seedbed.train.checkpoint import Checkpoints
+from seedbed.train.intervention import Intervention
 from seedbed.train.loop import Loop
 from seedbed.train.metrics import METRICS, MetricsLog
 from seedbed.train.precision import Precision
@@ -84,6 +86,49 @@ class MadeStream:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.row, self.counts = state["row"], state["counts"]
+
+
+class Marked:
+    """An objective whose loss is changed where some rows of the run are in a micro-batch."""
+
+    def __init__(self, objective: str, rows: set[int], change: Callable[[Loss], None]) -> None:
+        self.inner: Any = objectives.create(objective)
+        self.attention = self.inner.attention
+        self.rows, self.change = rows, change
+
+    def bind(self, vocabulary: Any) -> None:
+        self.inner.bind(vocabulary)
+
+    def corrupt(self, batch: Any, *, seed: int, progress: float) -> Examples:
+        examples = self.inner.corrupt(batch, seed=seed, progress=progress)
+        marked, original = bool(self.rows & set(batch.rows_B.tolist())), examples.to
+
+        def to(device: Any) -> Examples:
+            moved = original(device)
+            moved.marked = marked
+            return moved
+
+        examples.to = to
+        return examples
+
+    def loss(self, network: Any, examples: Any) -> Loss:
+        loss = self.inner.loss(network, examples)
+        if examples.marked:
+            self.change(loss)
+        return loss
+
+
+class Watch(Intervention):
+    """Keeps each step's batch, and its gradient as the interventions before this one have left it."""
+
+    def __init__(self) -> None:
+        self.gradients: list[torch.Tensor] = []
+        self.batches: list[Batch] = []
+
+    def after_backward(self, run: Run) -> None:
+        assert run.gradients is not None and run.batch is not None
+        self.gradients.append(run.gradients.flat.clone())
+        self.batches.append(run.batch)
 
 
 def make_run(objective: str | Any = "mlm", *, steps: int = 12, rows: int = 8, seed: int = 3, **extra: Any) -> Run:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,17 +15,6 @@ from seedbed.corpus.artifact import Corpus
 from seedbed.corpus.documents import Document
 from seedbed.recipe.execute import workspace
 from seedbed.worlds import Truth, worlds
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Networks this small are slower on several threads, much slower beside other programs."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def told(world: Any, seed: int = 1) -> tuple[dict[str, Document], dict[str, list[dict[str, Any]]]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tiny_recipe import tiny_steps
 
 from seedbed.core.artifact import Reference
 from seedbed.core.errors import InputError
@@ -24,20 +25,17 @@ from seedbed.recipe.recipe import Recipe, parse_recipe
 from seedbed.worlds import worlds
 
 TINY: dict[str, Any] = {
-    "world": {"generate": {"world": {"facts": {"documents": 240}}, "split": {"test": 0.2}}},
-    "vocabulary": {"train_tokenizer": {"corpus": "world", "size": 500}},
-    "encoder": {
-        "pretrain": {
-            "model": {"encoder": {"layers": 2, "width": 32, "heads": 2}},
-            "tokenizer": "vocabulary",
-            "data": {"world": 1.0},
-            "objective": "mlm",
-            "budget": "12 steps",
-            "length": 64,
-            "batch_tokens": 512,
-            "precision": "fp32",
-        }
-    },
+    **tiny_steps(
+        {"encoder": {"layers": 2, "width": 32, "heads": 2}},
+        documents=240,
+        test=0.2,
+        vocabulary={"size": 500},
+        objective="mlm",
+        budget="12 steps",
+        length=64,
+        batch_tokens=512,
+        precision="fp32",
+    ),
     "entities": {"labels": {"world": "world", "task": "entities", "limit": 150}},
     "relations": {"labels": {"world": "world", "task": "relations", "limit": 150}},
 }

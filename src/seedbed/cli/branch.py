@@ -38,7 +38,7 @@ def branch(
 
 
 def branch_recipe(trunk: Artifact, called: str, where: str, schedule: str, budget: str, name: str | None) -> Recipe:
-    """The trunk's own step, with its inputs by their paths, a new schedule and budget."""
+    """The trunk's own step, with its inputs and sources by their paths, a new schedule and budget."""
     import yaml
 
     from seedbed.core.errors import InputError
@@ -53,6 +53,8 @@ def branch_recipe(trunk: Artifact, called: str, where: str, schedule: str, budge
 
     def placed(value: Any) -> Any:
         if isinstance(value, dict):
+            if value.keys() == {"path", "contents"}:  # a `Source`, with the hash that its files had
+                return value["path"]
             return {placed(key): placed(item) for key, item in value.items()}
         if isinstance(value, list):
             return [placed(item) for item in value]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .as_json import JsonOption, print_json
+
 if TYPE_CHECKING:
     from seedbed.recipe.execute import Workspace
     from seedbed.recipe.plan import Plan, PlannedStep
@@ -41,15 +43,13 @@ def plan(
     recipe: RecipeArgument,
     overrides: OverridesArgument = None,
     runs: RunsOption = Path("runs"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what would run, what is there already, and what it would cost on this machine."""
     made, _ = _planned(recipe, overrides, runs)
     rows = [_row(made, planned) for planned in made]
     if as_json:
-        import json
-
-        typer.echo(json.dumps(rows, indent=2))
+        print_json(rows)
         return
     from rich.console import Console
     from rich.table import Table

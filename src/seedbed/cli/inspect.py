@@ -38,9 +38,10 @@ def batch(
     steps.load()  # the kinds of artifacts
     found = passages(run, step)
     if row is not None:
-        rows = found[-1].row + 1
+        rows = found[-1].row + 1 if found else 0
         if not 0 <= row < rows:
-            raise InputError("--row", "the batch has no such row", value=row, allowed=f"0 to {rows - 1}")
+            allowed = f"0 to {rows - 1}" if rows else "none: the step drew no document"
+            raise InputError("--row", "the batch has no such row", value=row, allowed=allowed)
         found = [passage for passage in found if passage.row == row]
     if as_json:
         for passage in found:

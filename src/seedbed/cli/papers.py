@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .as_json import JsonOption, print_json
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from seedbed.papers.catalogue import Paper
 
 app = typer.Typer(help="Browse the catalogue of papers: claims, methods, evidence.")
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -40,7 +41,7 @@ def papers(
     if not any(wanted.values()):
         _count(found, as_json)
     elif as_json:
-        _print_json([paper.row() for paper in found])
+        print_json([paper.row() for paper in found])
     else:
         _list(found)
 
@@ -61,7 +62,7 @@ def show(
 
         methods = {name: find_component(name) for name in found.implemented_by}
         parameters = {name: parameter_rows(entry) for name, entry in methods.items() if entry is not None}
-        _print_json({**found.row(), "parameters": parameters, "results": found.results})
+        print_json({**found.row(), "parameters": parameters, "results": found.results})
         return
     console = Console(highlight=False)
     console.print(f"{found.id}  {found.title}", style="bold", markup=False)
@@ -86,7 +87,7 @@ def search(
 
     hits = search_papers(query, limit)
     if as_json:
-        _print_json([{**hit.paper.row(), "score": round(hit.score, 3), "matched": hit.matched} for hit in hits])
+        print_json([{**hit.paper.row(), "score": round(hit.score, 3), "matched": hit.matched} for hit in hits])
         return
     table = Table.grid(padding=(0, 2))
     for hit in hits:
@@ -109,7 +110,7 @@ def _count(papers: list[Paper], as_json: bool) -> None:
     rows = {family: counts([paper for paper in papers if paper.family == family]) for family in families}
     total = counts(papers)
     if as_json:
-        _print_json({**total, "families": rows})
+        print_json({**total, "families": rows})
         return
     from rich.console import Console
     from rich.table import Table
@@ -178,8 +179,3 @@ def _check(option: str, value: str, known: Collection[str]) -> None:
     if value not in known:
         raise unknown_key(f"--{option}", value, known, option)
 
-
-def _print_json(value: Any) -> None:
-    import json
-
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))

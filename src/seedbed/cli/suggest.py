@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .build import RunsOption
+from .as_json import JsonOption, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ def suggest(
     law: Annotated[bool, typer.Option("--law", help="Fit L = E + A/N^a + B/D^b to results or CSV files.")] = False,
     flops: Annotated[str | None, typer.Option(help="With --law: divide this compute, such as 1e18.")] = None,
     runs: RunsOption = Path("runs"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Suggest learning rate and batch for a run (Step Law), and say how far it is from what the law was fitted to."""
     given = what or []
@@ -73,14 +74,20 @@ def _suggest(
         suggestion = by_law(_amount("--parameters", parameters), _amount("--tokens", tokens), length)
     else:
         raise InputError("", "of what?", fix="seedbed suggest RECIPE, or --parameters 14M --tokens 300M")
+    if sweep is not None and training is None:
+        raise InputError("--sweep", "needs a recipe", fix="seedbed suggest RECIPE --sweep FILE.yaml")
     if as_json:
-        _print_json(_facts(suggestion))
+        print_json(_facts(suggestion))
     else:
         _print_suggestion(suggestion, training)
-    if sweep is not None:
-        if training is None:
-            raise InputError("--sweep", "needs a recipe", fix="seedbed suggest RECIPE --sweep FILE.yaml")
-        _write_sweep(Path(names[0]), training, suggestion, metric, overrides, sweep)
+    if sweep is not None and training is not None:
+        arms = _write_sweep(Path(names[0]), training, suggestion, metric, overrides, sweep)
+        where = "" if runs == Path("runs") else f" --runs {runs}"
+        typer.echo(
+            f"\nwrote {sweep}: {arms} arms of {suggestion.tokens:.3g} tokens\nnext: seedbed compare {sweep}{where}; "
+            f"seedbed suggest --fit {runs / 'comparisons' / f'{sweep.stem}.json'}",
+            err=as_json,  # beside the JSON, not in it
+        )
 
 
 def _print_suggestion(suggestion: Suggestion, training: Training | None) -> None:
@@ -116,7 +123,8 @@ def _facts(suggestion: Suggestion) -> dict[str, Any]:
 
 def _write_sweep(
     recipe: Path, training: Training, suggestion: Suggestion, metric: str | None, overrides: list[str], out: Path
-) -> None:
+) -> int:
+    """Write the comparison; the number of its arms."""
     import yaml
 
     from seedbed.core.errors import InputError
@@ -126,10 +134,7 @@ def _write_sweep(
         raise InputError(str(out), "exists already", fix="choose another name")
     content = comparison(recipe, training, suggestion, metric or f"{training.step}.loss", overrides, out)
     out.write_text(yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=110), encoding="utf8")
-    typer.echo(
-        f"\nwrote {out}: {len(content['arms'])} arms of {suggestion.tokens:.3g} tokens\n"
-        f"next: seedbed compare {out}; seedbed suggest --fit runs/comparisons/{out.stem}.json"
-    )
+    return len(content["arms"])
 
 
 def _fit(paths: list[Path], as_json: bool) -> None:
@@ -140,7 +145,7 @@ def _fit(paths: list[Path], as_json: bool) -> None:
         raise InputError("--fit", "wants a sweep's result", fix="seedbed suggest --fit runs/comparisons/SWEEP.json")
     found = [judge(read_sweep(path)) for path in paths]
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         for facts in found:
             _print_fit(facts)
@@ -180,7 +185,7 @@ def _law(paths: list[Path], flops: str | None, as_json: bool) -> None:
         compute = None
     if as_json:
         facts = {"runs": len(points), **_law_facts(fit, budget), "compute": compute and _law_facts(compute, None)}
-        _print_json(facts)
+        print_json(facts)
         return
     typer.echo(f"L = E + A / N^a + B / D^b, {len(points)} runs (Hoffmann et al., 2022, approach 3); 95% by bootstrap")
     _print_numbers(("E", "A", "B", "a", "b"), fit.law.numbers(), fit.intervals(lambda law: law.numbers()))
@@ -221,8 +226,3 @@ def _amount(option: str, text: str) -> float:
     except InputError:
         raise InputError(option, "is no number", value=text, allowed="such as 14M, 1.2B, 3e8") from None
 
-
-def _print_json(value: Any) -> None:
-    import json
-
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -9,6 +9,7 @@ from typing import Any
 
 from seedbed.core.errors import InputError
 from seedbed.core.files import read_json, write_json
+from seedbed.core.schema import parameters_of
 from seedbed.core.step import steps
 from seedbed.recipe.execute import Workspace
 from seedbed.recipe.plan import Plan, PlannedStep, make_plan
@@ -36,8 +37,9 @@ class ArmRun:
 
 
 def trains(function: str) -> bool:
-    """Whether a step makes a model."""
-    return str(steps.step(function).gives.kind) == "model"
+    """Whether a step makes a model by training: with a seed, which what only changes weights does not have."""
+    seeded = any(parameter.name == "seed" for parameter in parameters_of(steps.get(function).target))
+    return seeded and str(steps.step(function).gives.kind) == "model"
 
 
 def arm_runs(comparison: Comparison, place: Workspace, say: Callable[[str], None]) -> list[ArmRun]:
@@ -127,9 +129,9 @@ class _Cost:
     """What an arm costs, in what is kept equal; and the step whose budget can change that."""
 
     total: float
-    rate: float  # of the step, for each unit of its budget
-    amount: float  # its budget
-    unit: str
+    rate: float = 0.0  # of the step, for each unit of its budget
+    amount: float = 0.0  # its budget
+    unit: str = ""
 
 
 def _cost(comparison: Comparison, recipe: Recipe, arm: str, place: Workspace) -> _Cost:
@@ -143,22 +145,27 @@ def _cost(comparison: Comparison, recipe: Recipe, arm: str, place: Workspace) ->
         if amount is None:
             raise InputError("equal", f"the {comparison.equal} of {planned.name} are not known before it runs")
         amounts[planned.name] = amount
-    name = comparison.adjust or training[-1].name
-    if name not in amounts:
-        raise InputError("adjust", f"the arm {arm} does not train this step", value=name, allowed=list(amounts))
+    name, total = comparison.adjust, sum(amounts.values())
+    if name is None:
+        return _Cost(total)
+    if name not in amounts or "budget" not in plan[name].parameters:
+        allowed = [planned.name for planned in training if "budget" in planned.parameters]
+        raise InputError(
+            "adjust", f"the arm {arm} trains no step of this name with a budget", value=name, allowed=allowed
+        )
     budget = plan[name].parameters["budget"]
-    return _Cost(sum(amounts.values()), amounts[name] / budget.amount, budget.amount, budget.unit)
+    return _Cost(total, amounts[name] / budget.amount, budget.amount, budget.unit)
 
 
 def _expected(plan: Plan, planned: PlannedStep, what: str) -> float | None:
     """Tokens, steps, FLOPs or seconds of a training step: exact for the first two, else estimated."""
     if what in ("flops", "seconds"):
         return getattr(plan.estimate(planned), what)  # type: ignore[no-any-return]
-    budget = planned.parameters["budget"]
+    budget = planned.parameters.get("budget")  # growing has none: its method says for how long it learns
     row = planned.parameters["batch_tokens"] // planned.parameters["length"] * planned.parameters["length"]
-    if budget.unit == "steps":
+    if budget is not None and budget.unit == "steps":
         return float(budget.amount * (row if what == "tokens" else 1))
-    tokens = budget.amount if budget.unit == "tokens" else plan.estimate(planned).tokens
+    tokens = budget.amount if budget is not None and budget.unit == "tokens" else plan.estimate(planned).tokens
     if tokens is None or what == "tokens":
         return None if tokens is None else float(tokens)
     return float(math.ceil(tokens / row))

@@ -79,17 +79,22 @@ class Comparison:
 
     @property
     def digest(self) -> str:
-        """A hash of everything that stands in the files. Of the recipe's variables only numbers count: texts say where
-        data lie on a machine, or are set by the arms."""
-        numbers = {name: value for name, value in self.recipe.variables.items() if not isinstance(value, str)}
+        """A hash of everything that stands in the files. Of the recipe's variables only amounts count (numbers, and
+        texts that begin with one: `1M tokens`): other texts say where data lie on a machine, or are set by the arms."""
+        amounts = {name: value for name, value in self.recipe.variables.items() if is_amount(value)}
         facts = {
-            "recipe": [self.recipe.seed, self.recipe.steps, numbers],
+            "recipe": [self.recipe.seed, self.recipe.steps, amounts],
             "arms": self.arms,
             "metrics": {metric.name: list(metric.paths) for metric in self.metrics},
             "settings": [self.equal, self.adjust, self.seeds, self.seeded, self.reference, self.expect],
             "differences": self.pairs,
         }
         return digest(facts)[:16]
+
+
+def is_amount(value: str | int | float) -> bool:
+    """Whether a recipe's variable is a number, or a text that begins with one."""
+    return not isinstance(value, str) or value[:1].isdigit()
 
 
 def load_comparison(path: Path | str) -> Comparison:

@@ -6,6 +6,7 @@ Two different n-grams have the same hash with a probability of about 2**-64.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,19 @@ def word_arrays(lists: Any) -> tuple[np.ndarray, np.ndarray]:
         lengths = lengths - np.bincount(np.repeat(np.arange(len(lengths)), lengths)[~is_word], minlength=len(lengths))
         words = words[is_word]
     return words, lengths
+
+
+def text_words(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """As `word_arrays`, of texts in memory, in their plain form."""
+    import pyarrow as pa
+
+    from .engine import daft
+    from .tagging import plain
+
+    table = pa.table({"number": np.arange(len(texts)), "text": pa.array(texts, pa.large_string())})
+    words = word_hashes(plain(daft.col("text"))).alias("words")
+    rows = daft.from_arrow(table).select("number", words).sort("number").to_arrow()
+    return word_arrays(rows["words"].combine_chunks())
 
 
 def ngram_hashes(words: np.ndarray, lengths: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seedbed.core.artifact import MANIFEST
 from seedbed.core.errors import InputError
 from seedbed.core.source import Source
 
 if TYPE_CHECKING:
     from seedbed.corpus.labels import LabeledData
 
-_HELD_OUT = ("test", "dev", "val", "valid", "validation")
+HELD_BACK = ("dev", "val", "valid", "validation")  # parts neither for training nor for the final test
 
 
 def file_texts(source: Source, fields: list[str], *, key: str) -> Iterator[tuple[str, str]]:
@@ -42,11 +43,15 @@ def file_texts(source: Source, fields: list[str], *, key: str) -> Iterator[tuple
         yield from texts
 
 
-def training_files(data: LabeledData) -> list[Path]:
-    """The files of a labeled set that are for training; an InputError if there are none."""
-    names = Source(os.fspath(data)).files
-    parts = {path: path.name.split(".")[0].split("-")[0].lower() for path in names}
-    files = [path for path in names if path.name != "manifest.json" and parts[path] not in _HELD_OUT]
+def part_of(path: Path) -> str:
+    """The split that a file's name speaks of: train.jsonl, test-00000.jsonl.zst."""
+    return path.name.split(".")[0].split("-")[0].lower()
+
+
+def training_files(data: LabeledData, *, key: str = "data") -> list[Path]:
+    """The files of a labeled set that are for training; an InputError for `key` if there are none."""
+    files = [path for path in Source(os.fspath(data)).files if part_of(path) not in ("test", *HELD_BACK)]
+    files = [path for path in files if path.name != MANIFEST]
     if not files:
-        raise InputError("", "holds no file of training texts", value=os.fspath(data))
+        raise InputError(key, "holds no file of training texts", value=os.fspath(data))
     return files

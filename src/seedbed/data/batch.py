@@ -89,8 +89,10 @@ class Batch:
     def framed(self, before: Sequence[Sequence[int]], after: Sequence[Sequence[int]]) -> Batch:
         """The batch with tokens put before and after each piece. What stands before is seen and not learned; what
         stands after is learned like the piece's own text. Rows become as wide as the longest needs; `pieces_N6` still
-        speaks of what comes from documents."""
+        speaks of what comes from documents. A batch without pieces (of `poisson`) stays as it is."""
         assert self.seen_BL is None
+        if not len(self.pieces_N6):
+            return self
         row_N, column_N, size_N = self.pieces_N6[:, 0], self.pieces_N6[:, 1], self.pieces_N6[:, 2]
         before_N, after_N = np.array([*map(len, before)], np.int64), np.array([*map(len, after)], np.int64)
         whole_N = before_N + size_N + after_N

@@ -67,17 +67,21 @@ class Coder:
         return [*self.prefix, *ids, *self.suffix]
 
     def text_rows(self, texts: Sequence[str], pooling: str = "mean") -> list[Row]:
-        """One row a text, cut at the end where it is too long (counted in `truncated`); its span is what `pooling`
-        says: all tokens (mean), or the first or the last."""
+        """One row a text, cut at the end where it is too long (counted in `truncated`); its span are all tokens
+        (mean), or the first or the last, as `pooling` says."""
         rows = []
         for index, encoding in enumerate(self.encode(texts)):
             self.truncated += max(0, len(encoding.ids) - self.room)
-            ids = self.wrap(encoding.ids[: self.room])
-            spans = {"mean": (0, len(ids)), "first": (0, 1), "last": (len(ids) - 1, len(ids))}
-            if not ids:
-                raise InputError("text", "holds no token of the model's vocabulary", value=texts[index])
-            rows.append(Row(ids, np.array([spans[pooling]]), np.array([index])))
+            rows.append(self.whole_row(encoding.ids[: self.room], index, pooling, texts[index]))
         return rows
+
+    def whole_row(self, ids: list[int], item: int, pooling: str, text: str) -> Row:
+        """A row that is one item, and what the tokenizer puts around it; its span is what `pooling` says."""
+        ids = self.wrap(ids)
+        spans = {"mean": (0, len(ids)), "first": (0, 1), "last": (len(ids) - 1, len(ids))}
+        if not ids:
+            raise InputError("text", "holds no token of the model's vocabulary", value=text)
+        return Row(ids, np.array([spans[pooling]]), np.array([item]))
 
     def word_rows(self, texts: Sequence[str], words: Sequence[Sequence[Span]], *, last: bool = False) -> list[Row]:
         """Rows in which each word's first (or last) sub-token is a span; `words` are [start, end) characters.

@@ -165,7 +165,7 @@ def train(
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": training.weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
-    optimizer = torch.optim.AdamW(groups, lr=training.lr, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(groups, lr=training.lr, betas=(0.9, 0.98), fused=True)
     per_epoch = -(-len(lengths) // training.batch_size)
     steps = max(1, round(per_epoch * training.epochs))
     device = next(network.parameters()).device

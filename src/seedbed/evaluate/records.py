@@ -21,11 +21,11 @@ from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.core.source import Source
 from seedbed.corpus.labels import Labels
+from seedbed.corpus.texts import HELD_BACK, part_of
 
 Record = dict[str, Any]
 T = TypeVar("T")
 _ENDINGS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".jsonl.xz", ".ndjson")
-_OTHER_SPLITS = ("dev", "val", "valid", "validation")
 
 
 def load_parts(
@@ -46,13 +46,13 @@ def load_parts(
         parts = read_records(_files_of(data, "train"), columns), read_records(_files_of(test, "test"), columns)
     else:
         files = jsonl_files(data)
-        named = {part: [path for path in files if _part(path) == part] for part in ("train", "test")}
+        named = {part: [path for path in files if part_of(path) == part] for part in ("train", "test")}
         if named["train"] and named["test"]:
             parts = read_records(named["train"], columns), read_records(named["test"], columns)
         else:
             if not 0 < test_fraction < 1:
                 raise InputError("test_fraction", "must lie between 0 and 1", value=test_fraction)
-            records = read_records([path for path in files if _part(path) not in _OTHER_SPLITS], columns)
+            records = read_records([path for path in files if part_of(path) not in HELD_BACK], columns)
             held = [share(identity(record), "held-out") < test_fraction for record in records]
             parts = (
                 [record for record, out in zip(records, held, strict=True) if not out],
@@ -66,7 +66,7 @@ def load_parts(
 
 def _files_of(source: Source | Labels, part: str) -> list[Path]:
     """Of Labels one part; of the user's files all."""
-    return [path for path in jsonl_files(source) if not isinstance(source, Labels) or _part(path) == part]
+    return [path for path in jsonl_files(source) if not isinstance(source, Labels) or part_of(path) == part]
 
 
 def jsonl_files(source: Source | Labels) -> list[Path]:
@@ -114,11 +114,6 @@ def _open(path: Path) -> IO[bytes]:
 
         return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(path.open("rb"), closefd=True))  # type: ignore[arg-type]
     return path.open("rb")
-
-
-def _part(path: Path) -> str:
-    """The split that a file's name speaks of: train.jsonl, test-00000.jsonl.zst."""
-    return path.name.split(".")[0].split("-")[0].lower()
 
 
 def share(text: str, use: str, seed: int = 0) -> float:

@@ -109,6 +109,13 @@ class Architecture:
     def final_norm(self) -> bool:
         return self.norm == "pre"
 
+    @property
+    def last_norm(self) -> str:
+        """The norm before the logits, by whose gain they can be scaled."""
+        if self.head:
+            return "head_norm"
+        return "final_norm" if self.final_norm else f"layers.{self.layers - 1}.feedforward_norm"
+
     def window(self, layer: int) -> int | None:
         return self.windows[layer] if self.windows else None
 

@@ -64,7 +64,8 @@ def _probe(
             for name in tuple(best):
                 start = time.perf_counter()
                 mixed = attend(q, k, v, None, causal=causal, kernel=name)
-                torch.autograd.grad(mixed, (q, k, v), torch.ones_like(mixed))
+                # torch imports its symbolic algebra, for a second, where it is given a gradient to begin with
+                torch.autograd.grad((mixed * torch.ones_like(mixed)).sum(), (q, k, v))
                 if turn:  # the first pass warms up
                     best[name] = min(best[name], time.perf_counter() - start)
             if turn and time.perf_counter() > end:

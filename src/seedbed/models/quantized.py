@@ -67,7 +67,7 @@ class QuantizedLinear(Linear):
     def __init__(
         self, linear: Linear, block: int | None, *, float_output: bool = False, float_gradient: bool = False
     ) -> None:
-        super().__init__(linear.weight.shape[1], linear.weight.shape[0], bias=False)
+        super().__init__(linear.weight.shape[1], linear.weight.shape[0], bias=False, parts=linear.parts)
         self.weight, self.bias, self.block = linear.weight, linear.bias, block
         self.float_output, self.float_gradient = float_output, float_gradient
 

@@ -68,14 +68,14 @@ class SparseLinear(Linear):
 
     def __init__(self, linear: Linear, n: int, m: int, rank: int, seed: int, name: str) -> None:
         outputs, inputs = linear.weight.shape
-        super().__init__(inputs, outputs, bias=False)
+        super().__init__(inputs, outputs, bias=False, parts=linear.parts)
         self.weight, self.bias = linear.weight, linear.bias
-        device = linear.weight.device
+        trains, device = linear.weight.requires_grad, linear.weight.device
         mask = nm_mask((outputs, inputs), n, m, seed, name)
         self.register_buffer("mask", mask.to(device), persistent=False)
         self.register_buffer("double_mask", double_mask(mask, n, m, seed, name).to(device), persistent=False)
-        self.up = torch.nn.Parameter(torch.zeros(outputs, rank, device=device)) if rank else None
-        self.down = torch.nn.Parameter(torch.empty(rank, inputs, device=device)) if rank else None
+        self.up = torch.nn.Parameter(torch.zeros(outputs, rank, device=device), trains) if rank else None
+        self.down = torch.nn.Parameter(torch.empty(rank, inputs, device=device), trains) if rank else None
         if self.down is not None:
             draw_uniform(self.down, inputs**-0.5, seed, "adapter", name)
         self.active = False

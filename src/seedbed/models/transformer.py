@@ -182,8 +182,7 @@ class Transformer(torch.nn.Module):
         a = self.architecture
         if a.base_width is None:
             return value
-        last = "head_norm" if a.head else "final_norm" if a.final_norm else f"layers.{a.layers - 1}.feedforward_norm"
-        if name.startswith(f"{last}."):
+        if name.startswith(f"{a.last_norm}."):
             return value / a.width_ratio
         if ".qkv." in name:
             return torch.cat((value[: a.query_width] * a.query_scale, value[a.query_width :]))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
+from seedbed.core.errors import InputError
+
 if TYPE_CHECKING:
     import torch
 
@@ -76,3 +78,17 @@ class Objective(Protocol):
 
     def loss(self, network: Network, examples: Examples) -> Loss:
         """The network's loss on examples that are on its device."""
+
+
+def check_network(objective: Objective, network: Any, length: int) -> None:
+    """Raises InputError for a network that the objective does not train, or that cannot take rows of this length."""
+    if objective.attention != network.attention:
+        raise InputError(
+            "objective",
+            f"trains networks with {objective.attention} attention, and the model's is {network.attention}",
+            fix="objective mlm for an encoder, clm for a decoder",
+        )
+    if length > network.max_length:
+        raise InputError(
+            "length", "is above the model's max_length", value=length, allowed=f"up to {network.max_length}"
+        )

@@ -8,6 +8,7 @@ the rule begin anew for it.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +52,7 @@ class Item:
     weights: Tensor
     gradient: Tensor
     state: MutableMapping[str, Tensor]
-    index: int  # of the parameter in its group
+    number: int  # of the parameter among all of the optimizer's, however its groups are split
 
     def zeros(self, *names: str) -> tuple[Tensor, ...]:
         """States like the weights, made when they are first asked for."""
@@ -82,6 +83,11 @@ class Engine(torch.optim.Optimizer):
     from the network's own prediction: the function that takes it, with the number of targets in `group["count"]`.
     """
 
+    # torch wraps these in what imports its compiler first, and that takes two seconds of every start
+    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+    zero_grad = inspect.unwrap(torch.optim.Optimizer.zero_grad)
+    state_dict = inspect.unwrap(torch.optim.Optimizer.state_dict)
+
     def __init__(
         self,
         groups: list[dict[str, Any]],
@@ -99,9 +105,12 @@ class Engine(torch.optim.Optimizer):
         self.sampled, self.sample_every = sampled, sample_every
         self._trained: list[tuple[Tensor, Tensor]] | None = None
         (own,) = rules
+        self.kind = own  # what a checkpoint says that its states are of
         if whole and any(hasattr(parameter, "full_tensor") for group in groups for parameter in group["params"]):
             raise InputError("optimizer", "updates whole parameters, and these lie in shards", value=own, fix="adamw")
         super().__init__(groups, {"lr": lr, "weight_decay": 0.0, "rule": own, "step": 0})
+        parameters = [parameter for group in self.param_groups for parameter in group["params"]]
+        self._numbers = {parameter: number for number, parameter in enumerate(parameters)}
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
@@ -120,17 +129,17 @@ class Engine(torch.optim.Optimizer):
 
     def _items(self, group: dict[str, Any]) -> list[Item]:
         found = []
-        for index, parameter in enumerate(group["params"]):
+        for parameter in group["params"]:
             if parameter.grad is None:
                 continue
-            state, parts = self.state[parameter], self.parts.get(parameter)
+            state, parts, number = self.state[parameter], self.parts.get(parameter), self._numbers[parameter]
             if parts is None or group["rule"] == "adamw":
-                found.append(Item(parameter, parameter.grad, state, index))
+                found.append(Item(parameter, parameter.grad, state, number))
                 continue
             pieces = zip(parameter.split(parts), parameter.grad.split(parts), strict=True)
             found += [
-                Item(weights, gradient, State(state, f"part{number}_"), index)
-                for number, (weights, gradient) in enumerate(pieces)
+                Item(weights, gradient, State(state, f"part{place}_"), number)
+                for place, (weights, gradient) in enumerate(pieces)
             ]
         return found
 
@@ -153,10 +162,11 @@ class Engine(torch.optim.Optimizer):
             return
         self._trained = []
         for group in self.param_groups:
-            for index, parameter in enumerate(group["params"]):
+            for parameter in group["params"]:
                 if self.state.get(parameter):
                     self._trained.append((parameter, parameter.clone()))
-                    parameter.copy_(self.judged_at(Item(parameter, parameter, self.state[parameter], index)))
+                    item = Item(parameter, parameter, self.state[parameter], self._numbers[parameter])
+                    parameter.copy_(self.judged_at(item))
 
     @torch.no_grad()
     def train(self) -> None:
@@ -167,7 +177,7 @@ class Engine(torch.optim.Optimizer):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """As torch does, but tensors keep their types, where torch casts all to the parameters' type."""
-        super().load_state_dict(state_dict)
+        inspect.unwrap(torch.optim.Optimizer.load_state_dict)(self, state_dict)
         for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
             for parameter, index in zip(group["params"], saved["params"], strict=True):
                 for name, value in state_dict["state"].get(index, {}).items():
@@ -176,7 +186,7 @@ class Engine(torch.optim.Optimizer):
 
 
 def update_adamw(group: dict[str, Any], items: list[Item]) -> None:
-    """AdamW by torch, fused; for parameters that a matrix method leaves to it. The group has `betas` and `eps`."""
+    """AdamW by torch, also for parameters that a matrix method leaves to it. The group has `betas` and `eps`."""
     moments = [item.zeros("exp_avg", "exp_avg_sq") for item in items]
     for item in items:
         if "step" not in item.state:
@@ -188,7 +198,7 @@ def update_adamw(group: dict[str, Any], items: list[Item]) -> None:
         [second for _, second in moments],
         [],
         [item.state["step"] for item in items],
-        fused=True,
+        fused=group.get("fused", True),
         amsgrad=False,
         beta1=group["betas"][0],
         beta2=group["betas"][1],

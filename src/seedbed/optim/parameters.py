@@ -30,9 +30,9 @@ def decay_groups(network: Any, weight_decay: float, *, decay_embeddings: bool) -
 def hidden_groups(network: Any, weight_decay: float, *, rule: str, **others: Any) -> list[dict[str, Any]]:
     """Groups for a rule that is meant for hidden matrices: those are `rule`'s; embeddings, output, vectors and whatever
     has more than two dimensions are AdamW's, with the settings `others`. Decay is as in `decay_groups`."""
+    embeddings = {id(parameter) for parameter in _embeddings(network)}
     groups = []
     for group in decay_groups(network, weight_decay, decay_embeddings=False):
-        embeddings = {id(parameter) for parameter in _embeddings(network)}
         hidden = [p for p in group["params"] if p.ndim == 2 and id(p) not in embeddings]
         rest = [p for p in group["params"] if p.ndim != 2 or id(p) in embeddings]
         groups.append({**group, "params": hidden, "rule": rule})

@@ -13,11 +13,12 @@ Beside what a comparison has, a study says:
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from seedbed.compare.comparison import Comparison, check, load_comparison
+from seedbed.compare.comparison import Comparison, check, is_amount, load_comparison
 from seedbed.core.errors import InputError, unknown_key
 from seedbed.core.files import read_json
 from seedbed.recipe.recipe import Recipe
@@ -70,7 +71,9 @@ def load_study(path: Path, *, quick: bool = False, overrides: Iterable[str] = ()
 def _repeatable(overrides: list[str], recipe: Recipe) -> list[str]:
     """Overrides as somebody else would give them: where data lie differs from machine to machine."""
     pairs = [(override, override.partition("=")[0]) for override in overrides]
-    return [f"{name}=FOLDER" if isinstance(recipe.variables.get(name), str) else given for given, name in pairs]
+    return [
+        shlex.quote(given) if is_amount(recipe.variables.get(name, 0)) else f"{name}=FOLDER" for given, name in pairs
+    ]
 
 
 def _known_spread(name: str) -> float | None:

@@ -73,7 +73,7 @@ class Plan:
     def estimate(self, planned: PlannedStep) -> Estimate:
         """What a step would cost. Steps that train probe the machine, so it takes seconds when first asked for."""
         if planned.fingerprint not in self._estimates:
-            self._estimates[planned.fingerprint] = planned.step.estimated(planned.parameters, self._counts_of)
+            self._estimates[planned.fingerprint] = planned.step.estimated(planned.parameters, self.counts_of)
         return self._estimates[planned.fingerprint]
 
     def add_named(self, name: str) -> None:
@@ -178,7 +178,7 @@ class Plan:
             return str(steps.step(reference.step).gives.kind)
         return str(reference.kind)
 
-    def _counts_of(self, reference: Any) -> dict[str, Any]:
+    def counts_of(self, reference: Any) -> dict[str, Any]:
         """What is known of an artifact's counts; while it is not made, what is expected."""
         planned = self._by_name.get(reference.target)
         if planned is None:

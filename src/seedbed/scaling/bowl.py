@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 
 from seedbed.core.errors import InputError
-from seedbed.core.files import read_json
 from seedbed.evaluate.statistics import mean_interval
 
+from .results import read_arms
 from .sweep import SUGGESTED
+
+_ENDINGS = (".lr", ".batch_tokens")  # of what a sweep sets
 
 
 @dataclass(frozen=True)
@@ -36,20 +38,10 @@ class Sweep:
 
 def read_sweep(path: Path) -> Sweep:
     """From a comparison's result, whose arms set a rate and a batch (or one of them). Raises InputError."""
-    try:
-        result = read_json(path)
-        metric = next(iter(result["metrics"]))
-        rows = [
-            (name, _ending(arm["overrides"], ".lr"), _ending(arm["overrides"], ".batch_tokens"), arm["values"][metric])
-            for name, arm in result["arms"].items()
-        ]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
-        raise InputError(
-            str(path), "is no result of a comparison", fix="seedbed compare SWEEP.yaml writes one"
-        ) from None
-    if result["metrics"][metric].get("higher_is_better"):
-        raise InputError(str(path), "its first metric is no loss", value=metric)
-    rows = [row for row in rows if row[1] is not None or row[2] is not None]
+    arms = read_arms(path, _numbers)
+    columns = [_column([numbers for _, numbers, _ in arms], ending) for ending in _ENDINGS]
+    found = zip(arms, *columns, strict=True)
+    rows = [(name, lr, batch, losses) for (name, _, losses), lr, batch in found if (lr, batch) != (None, None)]
     if len(rows) < 3:
         raise InputError(
             str(path), "fewer than three arms set a learning rate or a batch", fix="seedbed suggest --sweep"
@@ -62,9 +54,17 @@ def read_sweep(path: Path) -> Sweep:
     return Sweep(path.stem, list(names), lr_A, batch_A, np.array(losses, dtype=np.float64))
 
 
-def _ending(overrides: dict[str, Any], suffix: str) -> float | None:
-    found = [float(value) for path, value in overrides.items() if path.endswith(suffix)]
-    return found[0] if found else None
+def _numbers(name: str, arm: dict[str, Any], metric: str) -> tuple[str, dict[str, float], list[float]]:
+    numbers = {path: float(value) for path, value in arm["overrides"].items() if path.endswith(_ENDINGS)}
+    return name, numbers, arm["values"][metric]
+
+
+def _column(numbers_A: Sequence[dict[str, float]], ending: str) -> list[float | None]:
+    """What each arm sets by a path with this ending; of several such paths (all arms may set the rate of another step)
+    by the one that differs most."""
+    paths = dict.fromkeys(path for numbers in numbers_A for path in numbers if path.endswith(ending))
+    path = max(paths, key=lambda path: len({numbers.get(path) for numbers in numbers_A}), default="")
+    return [numbers.get(path) for numbers in numbers_A]
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,8 @@ def fit_bowl(sweep: Sweep, loss_A: np.ndarray) -> Bowl:
             return dataclasses.replace(at_best, problem=f"the best {name} lies at the edge of the grid: widen it")
         near_A &= (values_A >= values[place - 1]) & (values_A <= values[place + 1])
         axes[name] = np.log(values_A / values_A[best])
+    if not axes:
+        return dataclasses.replace(at_best, problem="all arms have the same rate and batch")
     offset, gradient_X, curvature_XX = _quadratic([axis_A[near_A] for axis_A in axes.values()], loss_A[near_A])
     if offset is None or np.linalg.eigvalsh(curvature_XX).min() <= 0:
         return dataclasses.replace(at_best, problem="the losses around the best arm make no bowl")

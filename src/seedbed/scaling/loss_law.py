@@ -30,7 +30,7 @@ _REACH = 2.0  # the longest step of an unknown
 _STUCK = 1e6  # damping from which on steps are too short to matter
 _EXPONENTS = (0.1, 0.3, 0.6, 1.2)  # of the starts, and
 _FLOORS = (0.3, 0.6, 0.9)  # the floor's share of the smallest loss
-_FLOPS = 6.0  # of a parameter and token (Kaplan et al., 2020)
+FLOPS = 6.0  # of a parameter and token (Kaplan et al., 2020)
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class LossLaw:
         if not (alpha > 0 and beta > 0 and a > 0 and b > 0):
             return math.nan, math.nan, math.nan
         balance = (alpha * a / (beta * b)) ** (1 / (alpha + beta))
-        parameters = balance * (flops / _FLOPS) ** (beta / (alpha + beta))
-        tokens = flops / _FLOPS / parameters
+        parameters = balance * (flops / FLOPS) ** (beta / (alpha + beta))
+        tokens = flops / FLOPS / parameters
         return parameters, tokens, self.loss(parameters, tokens)
 
 

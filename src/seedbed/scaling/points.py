@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from seedbed.core.errors import InputError
-from seedbed.core.files import read_json
 
-_FLOPS = 6.0  # of a parameter and token, where a table has no FLOPs
+from .loss_law import FLOPS
+from .results import read_arms
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def read_points(paths: Iterable[Path]) -> list[Point]:
     A comparison's first metric is the loss; a metric of the name `parameters` (path STEP.parameters) the size. Without
     one, the size is FLOPs / (6 tokens): what each token costs, in parameters.
     """
-    found = [point for path in paths for point in (_table(path) if path.suffix == ".csv" else _result(path))]
+    found = [point for path in paths for point in (_table(path) if path.suffix == ".csv" else read_arms(path, _point))]
     if not found:
         raise InputError("--law", "the files hold no runs")
     return found
@@ -47,7 +47,7 @@ def _table(path: Path) -> list[Point]:
     for number, row in enumerate(rows, 2):
         try:
             parameters, tokens, loss = (float(row[name]) for name in ("parameters", "tokens", "loss"))
-            points.append(Point(parameters, tokens, float(row.get("flops") or _FLOPS * parameters * tokens), loss))
+            points.append(Point(parameters, tokens, float(row.get("flops") or FLOPS * parameters * tokens), loss))
         except (KeyError, TypeError, ValueError):
             raise InputError(
                 f"{path}, line {number}", "is no run", value=row, allowed="columns parameters, tokens, loss[, flops]"
@@ -55,20 +55,8 @@ def _table(path: Path) -> list[Point]:
     return points
 
 
-def _result(path: Path) -> list[Point]:
-    try:
-        result = read_json(path)
-        metric = next(iter(result["metrics"]))
-        upwards = result["metrics"][metric].get("higher_is_better")
-        points = [_point(arm, metric) for arm in result["arms"].values()]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
-        raise InputError(str(path), "is neither a comparison's result nor a .csv") from None
-    if upwards:
-        raise InputError(str(path), "its first metric is no loss", value=metric)
-    return points
-
-
-def _point(arm: dict[str, Any], metric: str) -> Point:
+def _point(name: str, arm: dict[str, Any], metric: str) -> Point:
+    del name
     tokens, flops = float(arm["cost"]["tokens"]), float(arm["cost"]["flops"])
-    size = arm["summary"].get("parameters", {}).get("mean") or flops / _FLOPS / tokens
+    size = arm["summary"].get("parameters", {}).get("mean") or flops / FLOPS / tokens
     return Point(float(size), tokens, flops, float(arm["summary"][metric]["mean"]))

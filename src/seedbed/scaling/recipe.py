@@ -67,11 +67,9 @@ def _step(recipe: Recipe, step: str | None) -> str:
 
 
 def _tokens(plan: Plan, planned: PlannedStep) -> float:
-    given: dict[str, Any] = planned.parameters
-    budget, length = given["budget"], given["length"]
-    if budget.unit == "steps":
-        return float(budget.amount * (given["batch_tokens"] // length * length))
-    tokens = budget.amount if budget.unit == "tokens" else plan.estimate(planned).tokens
+    from seedbed.train.plan import budget_tokens
+
+    tokens = budget_tokens(planned.parameters, plan.counts_of)
     if tokens is None:
         raise InputError(
             f"{planned.name}.budget", "counts epochs of data that are not made yet", fix="a budget in tokens"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 from collections.abc import Iterable
@@ -27,7 +28,7 @@ def comparison(
     points = [("same", "same"), *itertools.product(RATES, BATCHES)]
     for rate, rows in points:
         lr = float(f"{suggestion.lr * RATES[rate]:.4g}")
-        tokens = max(1, round(suggestion.batch * BATCHES[rows] / suggestion.length)) * suggestion.length
+        tokens = dataclasses.replace(suggestion, batch=suggestion.batch * BATCHES[rows]).batch_tokens
         if (lr, tokens) in seen:
             continue
         seen.add((lr, tokens))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from seedbed.core.errors import InputError
+from seedbed.optim.checks import check_positive, check_rate
 
 
-def check_steps(steps: int) -> None:
-    """How long an operator is learned."""
+def check_learning(steps: int, lr: float, noise: float) -> None:
+    """How long and at what rate an operator is learned, and the noise that it begins with."""
     if steps < 0:
         raise InputError("steps", "must not be negative", value=steps)
+    check_positive(lr=lr)
+    check_rate("noise", noise)

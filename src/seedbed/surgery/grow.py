@@ -14,17 +14,18 @@ from seedbed.data.artifact import Tokens
 from seedbed.models import backbones
 from seedbed.models.artifact import Model
 from seedbed.objectives import Objective, objectives
+from seedbed.objectives.base import check_network
 from seedbed.surgery import growth
 from seedbed.surgery.method import GrowthMethod
-from seedbed.train.plan import prepare_data
+from seedbed.train.plan import VOCABULARY, prepare_data
 
 if TYPE_CHECKING:
     from seedbed.data.batch import Batch
+    from seedbed.surgery.learn import Learned
 
-VOCABULARY = 16384  # of a plan whose tokenizer is not made yet
 
 
-@step("grow", gives=Model, papers=["103"])
+@step("grow", gives=Model, distributed=True, papers=["103"])
 def grow(
     context: StepContext,
     *,
@@ -49,28 +50,33 @@ def grow(
     length, batch_tokens, micro_tokens, sampler: what a learned method learns its operator on; a method that is fixed
     looks at none of them. The counts say what learning took: `steps`, `tokens`, `flops`, `seconds`.
     """
+    from seedbed.core import distributed
     from seedbed.models.save import save_model
-    from seedbed.surgery.learn import learn
+    from seedbed.surgery.learn import CLIP, learn
     from seedbed.surgery.sizes import check_growth
     from seedbed.train.numerics import find_device, settle
     from seedbed.train.precision import Precision
+    from seedbed.train.pretrain import check_sizes
 
+    check_sizes(length=length, batch_tokens=batch_tokens, micro_tokens=micro_tokens, clip=CLIP)
     tokenizer = model.tokenizer()
     small = model.network()
     after = to.architecture(small.vocabulary_size, tokenizer.vocabulary().pad)
     check_growth(small.architecture, after)
-    place, rows = find_device(device), max(1, micro_tokens // length)
+    place, rows = find_device(device), micro_tokens // length
     network = to.network(small.vocabulary_size, seed, pad=tokenizer.vocabulary().pad).to(place)
     numerics = settle(network, place, precision, length=length, rows=rows, saved=None)
+    if distributed.rank() > 0:
+        return  # all processes settle the arithmetic together; the rest is the first one's
     weights = {name: parameter.detach() for name, parameter in small.named_parameters()}
     operator = method.operator(weights, small.architecture, after, seed)
     if method.steps:
-        _check_objective(objective, network)
+        check_network(objective, network, length)
         objective.bind(tokenizer.vocabulary())
-    arithmetic, clock, seen = Precision.from_dict(numerics.precision), time.monotonic(), [0, 0]
-    batches = _batches(data, tokenizer, sampler, length, batch_tokens, allow_tokenizer, seed, seen)
+    arithmetic, clock = Precision.from_dict(numerics.precision), time.monotonic()
+    batches = _batches(data, tokenizer, sampler, length, batch_tokens // length, allow_tokenizer, seed)
     with arithmetic.applied():
-        losses = learn(
+        learned = learn(
             operator,
             network,
             batches,
@@ -83,59 +89,38 @@ def grow(
             say=context.say,
         )
     context.counts.update(
-        _counts(network, operator, losses, seen, length)
+        _counts(network, operator, learned, length)
         | {"seconds": round(time.monotonic() - clock, 2), "numerics": numerics.as_dict()}
     )
-    details = {"grown by": f"{context.parameters.get('method')}", "operator learned for": f"{seen[0]:,} tokens"}
+    details = {"grown by": f"{context.parameters.get('method')}", "operator learned for": f"{learned.tokens:,} tokens"}
     card = {"name": context.name, "description": "Grown from a smaller model with Seedbed.", "details": details}
     save_model(network, tokenizer.path, context.folder, card)
 
 
-def _counts(network: Any, operator: Any, losses: list[float], seen: list[int], length: int) -> dict[str, Any]:
-    """What was grown, and what its operator's learning cost; `seen` are tokens, and positions with padding."""
+def _counts(network: Any, operator: Any, learned: Learned, length: int) -> dict[str, Any]:
+    """What was grown, and what its operator's learning cost."""
     flops_per_token = network.architecture.flops_per_token(length)
     return {
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "operator_parameters": sum(parameter.numel() for parameter in operator.parameters()),
-        "steps": len(losses),
-        "tokens": seen[0],
-        "flops": flops_per_token * seen[1],
+        "steps": len(learned.losses),
+        "tokens": learned.tokens,
+        "flops": flops_per_token * learned.positions,
         "flops_per_token": flops_per_token,
-        "losses": [round(loss, 6) for loss in losses],
+        "losses": [round(loss, 6) for loss in learned.losses],
     }
 
 
-def _check_objective(objective: Any, network: Any) -> None:
-    if objective.attention != network.attention:
-        raise InputError(
-            "objective",
-            f"trains networks with {objective.attention} attention, and the model's is {network.attention}",
-            fix="objective mlm for an encoder, clm for a decoder",
-        )
-
-
 def _batches(
-    data: Any,
-    tokenizer: Any,
-    sampler: Any,
-    length: int,
-    batch_tokens: int,
-    allow_tokenizer: bool,
-    seed: int,
-    seen: list[int],
+    data: Any, tokenizer: Any, sampler: Any, length: int, rows: int, allow_tokenizer: bool, seed: int
 ) -> Iterator[Batch]:
-    """Batches without end; tokens and positions drawn are added to `seen`."""
+    """Batches without end; nothing is opened before the first is asked for."""
     from seedbed.train.sources import Sources
 
-    if not data:
-        return
     sources = Sources.open(data, tokenizer, allow_tokenizer=allow_tokenizer)
     stream = sampler.stream(sources.files, sources.weights, length, tokenizer.vocabulary().pad or 0, seed)
     while True:
-        batch = stream.next(max(1, batch_tokens // length))
-        seen[0] += batch.num_tokens
-        seen[1] += batch.tokens_BL.size
-        yield batch
+        yield stream.next(rows)
 
 
 @grow.prepare

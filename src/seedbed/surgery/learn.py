@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -21,7 +22,16 @@ if TYPE_CHECKING:
     from seedbed.surgery.method import Operator
     from seedbed.train.precision import Precision
 
-_CLIP = 1.0  # limit of the gradient's norm, as in training
+CLIP = 1.0  # limit of the gradient's norm, as in training
+
+
+@dataclass
+class Learned:
+    """What learning saw."""
+
+    losses: list[float] = field(default_factory=list)  # nats a target, of each step before its update
+    tokens: int = 0
+    positions: int = 0  # with padding
 
 
 def materialize(operator: Operator, network: Any) -> dict[str, torch.Tensor]:
@@ -45,16 +55,16 @@ def learn(
     precision: Precision,
     seed: int,
     say: Callable[[str], None],
-) -> list[float]:
-    """Learn the operator by AdamW at a constant rate; the loss (nats a target) of each step, before its update. The
-    network has the operator's last weights in the end."""
+) -> Learned:
+    """Learn the operator by AdamW at a constant rate. The network has the operator's last weights in the end."""
     optimizer = torch.optim.AdamW(operator.parameters(), lr=lr, weight_decay=0.0) if steps else None
     device = next(network.parameters()).device
-    losses: list[float] = []
+    learned = Learned()
     network.train()
     for step in range(steps):
         assert optimizer is not None
         batch = next(batches)
+        learned.tokens, learned.positions = learned.tokens + batch.num_tokens, learned.positions + batch.tokens_BL.size
         weights = materialize(operator, network)
         network.zero_grad(set_to_none=True)
         total, count = 0.0, 0
@@ -65,17 +75,18 @@ def learn(
                 loss = objective.loss(network, examples)
             loss.sum.backward()  # type: ignore[no-untyped-call]
             total, count = total + float(loss.sum.detach()), count + loss.count
-        losses.append(total / max(count, 1))
-        if not math.isfinite(losses[-1]):
+        mean = total / max(count, 1)
+        if not math.isfinite(mean):
             raise InputError("method", f"the loss of step {step + 1} is not finite", fix="a lower rate (lr)")
+        learned.losses.append(mean)
         _carry_back(weights, network, 1 / max(count, 1))
-        torch.nn.utils.clip_grad_norm_(operator.parameters(), _CLIP)
+        torch.nn.utils.clip_grad_norm_(operator.parameters(), CLIP)
         optimizer.step()
         optimizer.zero_grad()
         if (step + 1) % 20 == 0:
-            say(f"operator: step {step + 1} of {steps}, loss {losses[-1]:.4f}")
+            say(f"operator: step {step + 1} of {steps}, loss {mean:.4f}")
     materialize(operator, network)
-    return losses
+    return learned
 
 
 def _carry_back(weights: dict[str, torch.Tensor], network: Any, scale: float) -> None:

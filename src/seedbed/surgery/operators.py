@@ -11,7 +11,7 @@ import torch
 
 from seedbed.core.counters import key
 from seedbed.models.architecture import is_table
-from seedbed.surgery.sizes import last_norm, repeated
+from seedbed.surgery.sizes import repeated
 
 if TYPE_CHECKING:
     from seedbed.models.architecture import Architecture
@@ -98,7 +98,8 @@ class WidthDepth:
         if is_table(name):
             return value if name == "output_bias" else value @ self.maps["width"].T
         if module.endswith("norm"):
-            return (self._reading("width") if path == last_norm(self.after) else self.maps["width"]) @ value
+            # the gain of the last norm makes up for an output that sums over repeated columns
+            return (self._reading("width") if path == self.after.last_norm else self.maps["width"]) @ value
         kinds = self._rows(module)
         parts = value.split([self.maps[kind].shape[1] for kind in kinds])
         rows = torch.cat([self.maps[kind] @ part for kind, part in zip(kinds, parts, strict=True)])

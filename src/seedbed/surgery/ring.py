@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Tensor = torch.Tensor
 _MATRICES = ("qkv", "attention_out", "feedforward_in", "feedforward_out")
+_WEIGHTS = tuple(f"{name}.weight" for name in _MATRICES)
 
 
 class Ring(WidthDepth):
@@ -50,6 +51,10 @@ class Ring(WidthDepth):
         # the inner width is repeated within squares, as the ring does it
         ratio = before.feedforward // before.width
         self.maps["inner"] = torch.block_diag(*[repeated(after.width, before.width)] * ratio)
+        # what is left to the matrices: biases, norms and tables
+        self.depth = {name: rows for name, rows in self.depth.items() if not name.endswith(_WEIGHTS)}
+        if not any(name.startswith(_MATRICES) for name in self.depth):
+            self.maps = {"width": self.maps["width"]}
         self.learn(seed, noise)
         self.squares_boli = squares(small, before)
         share = 1 / repeated(after.width, before.width).sum(0)

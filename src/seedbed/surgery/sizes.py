@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from seedbed.models.architecture import Architecture
 
 Tensor = torch.Tensor
-_MAY_GROW = ("layers", "width", "heads", "kv_heads", "feedforward", "windows", "special", "max_length")
+_SIZES = ("layers", "width", "heads", "kv_heads", "feedforward", "max_length")
 
 
 def check_growth(before: Architecture, after: Architecture) -> None:
     """Raises InputError if more differs than sizes, or a size shrinks."""
-    for name in ("layers", "width", "heads", "kv_heads", "feedforward", "max_length"):
+    for name in _SIZES:
         if getattr(after, name) < getattr(before, name):
             raise InputError(
                 f"to.{name}",
@@ -40,22 +40,16 @@ def check_growth(before: Architecture, after: Architecture) -> None:
         )
     if after.heads * before.kv_heads != before.heads * after.kv_heads:
         raise InputError("to.kv_heads", "must grow as heads do", value=after.kv_heads)
-    if (before.positions == "learned" or before.windows or after.windows) and after.max_length != before.max_length:
+    if before.positions == "learned" and after.max_length != before.max_length:
         raise InputError("to.max_length", "must stay where positions are learned", value=after.max_length)
-    same = {name: getattr(before, name) for name in _MAY_GROW}
-    if replace(after, **same) != before:
-        differing = [n for n, value in before.to_json().items() if replace(after, **same).to_json()[n] != value]
+    if after.base_width is not None:
+        raise InputError("to.width_transfer", "networks with width transfer cannot grow", value=after.base_width)
+    same = replace(after, **{name: getattr(before, name) for name in (*_SIZES, "special")}).to_json()
+    differing = [name for name, value in before.to_json().items() if same[name] != value]
+    if differing:
         raise InputError("to", f"only sizes may differ, and so do: {', '.join(differing)}")
-    if before.base_width is not None:
-        raise InputError("to.width_transfer", "networks with width transfer cannot grow")
 
 
 def repeated(large: int, small: int) -> Tensor:
     """(large, small): row j has its one in column j mod small. For layers that is stacking (Gong et al., 2019)."""
     return torch.eye(small)[torch.arange(large) % small]
-
-
-def last_norm(architecture: Architecture) -> str:
-    """The norm before the logits, whose gain makes up for an output that sums over repeated columns."""
-    a = architecture
-    return "head_norm" if a.head else "final_norm" if a.final_norm else f"layers.{a.layers - 1}.feedforward_norm"

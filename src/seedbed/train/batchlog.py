@@ -114,14 +114,15 @@ def _tokens(folder: Path, described: dict[str, str], kind: type[Tokens]) -> Toke
 
 def _read(path: Path, step: int) -> np.ndarray:
     """The pieces of one step: heads are read one after the other, bodies are jumped over."""
-    last = 0
+    last, end = 0, path.stat().st_size
     with open(path, "rb") as file:
         while len(head := file.read(_HEAD.size)) == _HEAD.size:
-            last, size = _HEAD.unpack(head)
-            if last == step:
-                body = file.read(size)
-                if len(body) == size:
-                    return np.frombuffer(zlib.decompress(body), dtype="<i4").reshape(_COLUMNS, -1).T.astype(np.int64)
-                break
+            number, size = _HEAD.unpack(head)
+            if file.tell() + size > end:
+                break  # it is being written, or was cut off
+            if number == step:
+                columns = np.frombuffer(zlib.decompress(file.read(size)), dtype="<i4")
+                return columns.reshape(_COLUMNS, -1).T.astype(np.int64)
+            last = number
             file.seek(size, 1)
     raise InputError("step", f"{path} does not have it", value=step, allowed=f"1 to {last}" if last else "none yet")

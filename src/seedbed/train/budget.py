@@ -84,6 +84,13 @@ class Every:
         return core_schema.no_info_plain_validator_function(cls.parse)
 
 
+def check_in_steps(*, never: bool = True, **rhythms: Every) -> None:
+    """Rhythms that may not depend on a clock, so that a resumed run keeps them; without `never` there must be one."""
+    for name, rhythm in rhythms.items():
+        if rhythm.unit != "steps" or not (never or rhythm.amount):
+            raise InputError(name, "goes by steps", value=rhythm.canonical(), fix="100 steps")
+
+
 def _read(value: Any, units: tuple[str, ...], allowed: str) -> tuple[float, str]:
     match = _AMOUNT.fullmatch(value) if isinstance(value, str) else None
     if match is None:

@@ -26,7 +26,7 @@ from seedbed.train.tensorfile import read_tensors, write_tensors
 if TYPE_CHECKING:
     import torch
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 STATE = "state.json"
 

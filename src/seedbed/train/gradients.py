@@ -59,4 +59,4 @@ class Gradients:
     def clip(self, limit: float, norm: float) -> None:
         """Scale them down to a norm of at most `limit` (Pascanu et al., 2013); 0 is no limit."""
         if limit and norm > limit:
-            self.flat.mul_(limit / norm)
+            self.scale(limit / norm)

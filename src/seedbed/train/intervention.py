@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from seedbed.train.run import Run
@@ -17,6 +17,8 @@ class Intervention:
     is due. Every process calls every hook, `after_micro_batch` for its own ones; whatever a hook decides must be the
     same in all of them, so it may depend on `run` but not on a clock.
     """
+
+    elementwise: ClassVar[bool] = False  # never looks at whole weights or gradients, so goes with `sharding: full`
 
     def prepare(self, network: Any, seed: int) -> None:
         """Before there is an optimizer, and before a checkpoint is loaded: parts of the network may be replaced, and

@@ -125,10 +125,11 @@ class Loop:
         run.gradients.scale(1 / max(totals.count, 1.0))
         run.metrics.update({**totals.means(), "targets": int(totals.count)})
         run.measure_gradients()
-        self._tell("after_backward")
         if totals.count == 0:
             run.count("steps_without_targets")
-        elif not run.skip_update:
+            run.skip_update = True
+        self._tell("after_backward")
+        if not run.skip_update:
             run.gradients.clip(self.clip, run.metrics["grad_norm"])
             run.optimizer.step()
         run.metrics["lr"] = run.optimizer.param_groups[0]["lr"]

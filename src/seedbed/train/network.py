@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.models.artifact import Model
-from seedbed.train.hooks.non_finite import NonFinite
-from seedbed.train.hooks.validate import Validate
+from seedbed.objectives.base import check_network
 
 if TYPE_CHECKING:
     from seedbed.objectives.base import Objective
@@ -27,21 +26,12 @@ def open_network(
         network: Any = model.network()
     else:
         network = model.network(vocabulary.size, key(seed, "network") >> 1, pad=vocabulary.pad)
-    if objective.attention != network.attention:
-        raise InputError(
-            "objective",
-            f"trains networks with {objective.attention} attention, and the model's is {network.attention}",
-            fix="objective mlm for an encoder, clm for a decoder",
-        )
+    check_network(objective, network, length)
     if network.vocabulary_size < vocabulary.size:
         raise InputError(
             "tokenizer",
             f"has {vocabulary.size} tokens, and the model only {network.vocabulary_size}",
             fix="continue a model with the tokenizer it was trained with",
-        )
-    if length > network.max_length:
-        raise InputError(
-            "length", "is above the model's max_length", value=length, allowed=f"up to {network.max_length}"
         )
     freeze(network, trainable)
     return network
@@ -59,12 +49,10 @@ def freeze(network: Any, trainable: list[str]) -> None:
         parameter.requires_grad_(any(fnmatch.fnmatchcase(name, pattern) for pattern in trainable))
 
 
-def check_sharding(optimizer: Any, built: Any, interventions: Sequence[Any]) -> None:
+def check_sharding(optimizer: Any, interventions: Sequence[Any]) -> None:
     """With `sharding: full` an update sees a part of each matrix. What treats every element alike says so by an
-    attribute `elementwise`; of torch's AdamW and of the interventions that every run has it is known."""
-    import torch
-
-    if not getattr(optimizer, "elementwise", type(built) is torch.optim.AdamW):
+    attribute `elementwise`."""
+    if not getattr(optimizer, "elementwise", False):
         raise InputError(
             "sharding",
             f"is not for the optimizer {type(optimizer).__name__} as configured: it looks at whole matrices",
@@ -72,7 +60,7 @@ def check_sharding(optimizer: Any, built: Any, interventions: Sequence[Any]) -> 
             fix="sharding: none, or an optimizer that treats every element alike, such as adamw",
         )
     for item in interventions:
-        if not getattr(item, "elementwise", isinstance(item, NonFinite | Validate)):
+        if not getattr(item, "elementwise", False):
             raise InputError(
                 "sharding",
                 f"is not for the intervention {type(item).__name__}: it may look at whole weights or gradients",

@@ -14,7 +14,6 @@ import numpy as np
 
 from seedbed.core import distributed
 from seedbed.core.counters import key
-from seedbed.core.errors import InputError
 from seedbed.objectives.base import Loss
 from seedbed.optim.parameters import evaluation_weights
 from seedbed.train.run import Run, Totals
@@ -105,10 +104,7 @@ class Passes:
 
         run, count = self.run, 0
         assert run.gradients is not None
-        if self.sharding is not None:
-            raise InputError(
-                "optimizer", "draws targets from the network's prediction, and it lies in shards", fix="adamw"
-            )
+        assert self.sharding is None, "`check_sharding` lets no such optimizer through"
         run.gradients.clear()
         run.network.train()
         for part, example in self.examples(batch, self.share(len(batch.rows_B)), run.seed, run.progress):

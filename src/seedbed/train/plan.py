@@ -11,7 +11,7 @@ from seedbed.core.errors import InputError
 from seedbed.core.step import Call, Estimate
 from seedbed.train import accounting
 
-_VOCABULARY = 16384  # assumed where the tokenizer is not made yet and its step does not say
+VOCABULARY = 16384  # assumed where the tokenizer is not made yet and its step does not say
 _speeds: dict[str, float] = {}
 
 
@@ -40,7 +40,7 @@ def estimate_pretraining(parameters: dict[str, Any], counts_of: Callable[[Any], 
     """Tokens from the budget, parameters and FLOPs from the backbone, seconds from a few real steps. What continues
     a model is estimated from what that model's training was (or is expected to be)."""
     model, length = parameters["model"], parameters["length"]
-    tokens = _budget_tokens(parameters, counts_of)
+    tokens = budget_tokens(parameters, counts_of)
     notes = [] if tokens is not None else ["the budget counts epochs of data that are not made yet"]
     if getattr(model, "is_reference", False):
         known = counts_of(model)
@@ -77,7 +77,7 @@ def _flops_per_token(counts: dict[str, Any]) -> float | None:
     return 6.0 * counts["parameters"] if counts.get("parameters") else None
 
 
-def _budget_tokens(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, Any]]) -> float | None:
+def budget_tokens(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, Any]]) -> float | None:
     budget, length = parameters["budget"], parameters["length"]
     if budget.unit == "steps":
         return float(budget.amount * (parameters["batch_tokens"] // length * length))
@@ -97,7 +97,7 @@ def _vocabulary_size(tokenizer: Any, counts_of: Callable[[Any], dict[str, Any]])
     counts = counts_of(tokenizer) if tokenizer is not None else {}
     if "size" in counts:
         return int(counts["size"]), []
-    return _VOCABULARY, [f"assuming a vocabulary of {_VOCABULARY:,}"]
+    return VOCABULARY, [f"assuming a vocabulary of {VOCABULARY:,}"]
 
 
 def _share_of_targets(objective: Any) -> float:

@@ -18,8 +18,7 @@ _LAST = 50  # steps that the final loss is a mean of
 
 
 def counts(run: Run, sources: Sources, numerics: Numerics, folder: Path) -> dict[str, Any]:
-    """Everything countable about the run."""
-    parameters = [parameter for _, parameter in run.network.named_parameters()]
+    """Everything countable about the run, but for the size of the network that is saved."""
     return {
         "steps": run.step,
         "tokens": run.tokens,
@@ -27,8 +26,7 @@ def counts(run: Run, sources: Sources, numerics: Numerics, folder: Path) -> dict
         "targets": run.targets,
         "data": sources.labelled(run.stream.counts),
         "epochs": round(run.tokens / sources.num_tokens, 4),
-        "parameters": sum(parameter.numel() for parameter in parameters),
-        "trainable_parameters": sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
+        "trainable_parameters": sum(p.numel() for p in run.network.parameters() if p.requires_grad),
         "flops": _flops(run),
         "memory": memory(run, run.row_tokens),
         "seconds": round(run.seconds, 2),

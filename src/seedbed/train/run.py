@@ -73,7 +73,7 @@ class Run:
     micro_batches: int = 1  # (*) the least number that this step's rows of a process are cut into, if there are as many
     metrics: dict[str, Any] = field(default_factory=dict)  # of the step (*)
     gradients: Gradients | None = None
-    skip_update: bool = False  # (*) no update in this step
+    skip_update: bool = False  # (*) no update in this step, such as in one without targets
     save_requested: bool = False  # (*) write a checkpoint after this step
     keep_requested: bool = False  # (*) and never remove it
     interventions: Sequence[Intervention] = ()

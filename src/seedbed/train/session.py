@@ -121,7 +121,7 @@ class Session:
             schedule.bind(tokens=tokens, batch_tokens=rows * length, lr=optimizer.lr)
         built = scale_rates(optimizer.build(self.network), self.network)
         if self.layout == "full":
-            check_sharding(optimizer, built, self.interventions)
+            check_sharding(optimizer, self.interventions)
         self.run = Run(
             network=self.network,
             objective=self.objective,

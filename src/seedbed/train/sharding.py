@@ -156,7 +156,3 @@ class ShardedGradients(Gradients):
     def norm(self) -> float:
         squares = sum(float(torch.linalg.vector_norm(part)) ** 2 for part in self._parts)
         return math.sqrt(distributed.total([squares])[0])
-
-    def clip(self, limit: float, norm: float) -> None:
-        if limit and norm > limit:
-            self.scale(limit / norm)

@@ -126,7 +126,8 @@ def restore_network(run: Run, checkpoint: Checkpoint, state: dict[str, Any], *, 
             if tensor.shape != saved[name].shape:
                 raise InputError(str(checkpoint.path), f"{name} has shape {tuple(saved[name].shape)}")
             tensor.copy_(placed(saved[name], tensor))
-    own = [{name: value for name, value in group.items() if name != "params"} for group in run.optimizer.param_groups]
+    state_of_group = ("params", "step")
+    own = [{k: v for k, v in group.items() if k not in state_of_group} for group in run.optimizer.param_groups]
     _load_optimizer(run, unpack(state["optimizer"], checkpoint.tensors("optimizer")), checkpoint)
     if settings:
         return
@@ -153,19 +154,23 @@ def _optimizer_state(run: Run) -> dict[str, Any]:
     order = [name for group in groups for name in group]
     full = run.optimizer.state_dict()
     return {
-        "kind": type(run.optimizer).__name__,
+        "kind": _kind(run.optimizer),
         "state": {order[index]: values for index, values in full["state"].items()},
         "groups": [{**group, "params": names} for group, names in zip(full["param_groups"], groups, strict=True)],
     }
 
 
+def _kind(optimizer: torch.optim.Optimizer) -> str:
+    return getattr(optimizer, "kind", type(optimizer).__name__)
+
+
 def _load_optimizer(run: Run, saved: dict[str, Any], checkpoint: Checkpoint) -> None:
     groups = _names_in_order(run)
-    if saved["kind"] != type(run.optimizer).__name__:
+    if saved["kind"] != _kind(run.optimizer):
         raise InputError(
             "optimizer",
             "is another one than the checkpoint's",
-            value=type(run.optimizer).__name__,
+            value=_kind(run.optimizer),
             allowed=saved["kind"],
         )
     if [group["params"] for group in saved["groups"]] != groups:

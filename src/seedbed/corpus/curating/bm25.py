@@ -95,7 +95,7 @@ class Bm25:
         return best.numbers()
 
     def _texts(self) -> Iterator[str]:
-        for path in training_files(self.queries):
+        for path in training_files(self.queries, key="queries"):
             for _, text in file_texts(Source(path), self.fields, key="queries"):
                 yield text
 
@@ -119,21 +119,15 @@ class _Queries:
     """The queries' terms, sorted by hash, and for each of them the queries that have it."""
 
     def __init__(self, texts: list[str]) -> None:
-        import pyarrow as pa
+        from seedbed.corpus.ngrams import text_words
 
-        from seedbed.corpus.engine import daft
-
-        ids = pa.array([f"{index:012d}" for index in range(len(texts))], pa.string())
-        frame = daft.from_arrow(pa.table({"id": ids, "text": pa.array(texts, pa.large_string())}))
-        hashes, queries = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
-        for names, words, lengths in _words(frame):
-            hashes.append(words)
-            queries.append(np.repeat(np.array(names, np.int64), lengths))
+        hashes, lengths = text_words(texts)
         self.number = len(texts)
-        self.terms_U, term = np.unique(np.concatenate(hashes), return_inverse=True)
+        self.terms_U, term = np.unique(hashes, return_inverse=True)
         if not len(self.terms_U):
             raise InputError("queries", f"the {len(texts)} texts hold no word")
-        posting_P, self._count_P = np.unique(term * self.number + np.concatenate(queries), return_counts=True)
+        query = np.repeat(np.arange(self.number), lengths)
+        posting_P, self._count_P = np.unique(term * self.number + query, return_counts=True)
         self._query_P = posting_P % self.number
         self._size_U = np.bincount(posting_P // self.number, minlength=len(self.terms_U))
         self._start_U = np.cumsum(self._size_U) - self._size_U

@@ -95,17 +95,10 @@ class _Evaluation:
     """The n-grams of evaluation texts, sorted, each with the text it stands in."""
 
     def __init__(self, texts: Iterator[tuple[str, str]], ngram: int, threshold: float) -> None:
-        import pyarrow as pa
-
-        from seedbed.corpus.engine import daft
-        from seedbed.corpus.ngrams import ngram_hashes, word_arrays, word_hashes
-        from seedbed.corpus.tagging import plain
+        from seedbed.corpus.ngrams import ngram_hashes, text_words
 
         pairs = list(texts)
-        texts_of = pa.array([text for _, text in pairs], pa.large_string())
-        frame = daft.from_arrow(pa.table({"number": np.arange(len(pairs)), "text": texts_of}))
-        words = frame.select("number", word_hashes(plain(daft.col("text"))).alias("words")).sort("number")
-        hashes, offsets = ngram_hashes(*word_arrays(words.to_arrow()["words"].combine_chunks()), ngram)
+        hashes, offsets = ngram_hashes(*text_words([text for _, text in pairs]), ngram)
         if not len(hashes):
             raise InputError(
                 "ngram", f"none of the {len(pairs)} evaluation texts has {ngram} words", fix="choose a smaller ngram"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -10,17 +9,14 @@ import numpy as np
 
 from seedbed.core.counters import integers, key
 from seedbed.core.errors import InputError
-from seedbed.data import samplers
-from seedbed.data.artifact import TokenFile
+from seedbed.data import Sampler, samplers
 from seedbed.data.order import Piece
 from seedbed.data.rows import Row, pack_rows, unpack_rows
-from seedbed.data.stream import Stream
-
-_MULTIPLE = 8  # widths that matrix units like
+from seedbed.data.stream import Mixture, PaddedStream
 
 
 @samplers.register("bucketed")
-class Bucketed:
+class Bucketed(Sampler):
     """One document (or chunk of one that is too long) a row; batches hold rows of similar length, padded to the
     longest, up to a multiple of 8.
 
@@ -35,29 +31,20 @@ class Bucketed:
             raise InputError("window", "must be positive", value=window)
         self.window, self.overflow = window, overflow
 
-    def stream(
-        self, sources: dict[str, TokenFile], weights: dict[str, float], length: int, pad: int, seed: int
-    ) -> Stream:
-        return _BucketedStream(self, sources=sources, weights=weights, length=length, pad=pad, seed=seed)
+    def stream_of(self, mixture: Mixture) -> PaddedStream:
+        return _BucketedStream(self, mixture)
 
 
-class _BucketedStream(Stream):
-    def __init__(
-        self,
-        sampler: Bucketed,
-        *,
-        sources: Mapping[str, TokenFile],
-        weights: Mapping[str, float],
-        length: int,
-        pad: int,
-        seed: int,
-    ) -> None:
-        self._whole = {name: file.lengths for name, file in sources.items()}
+class _BucketedStream(PaddedStream):
+    def __init__(self, sampler: Bucketed, mixture: Mixture) -> None:
+        self._whole = {name: file.lengths for name, file in mixture.sources.items()}
         if sampler.overflow == "truncate":
-            sources = {n: replace(file, lengths=np.minimum(file.lengths, length)) for n, file in sources.items()}
-        super().__init__(sources, weights, length, pad, seed)
+            length, sources = mixture.length, mixture.sources.items()
+            cut = {name: replace(file, lengths=np.minimum(file.lengths, length)) for name, file in sources}
+            mixture = replace(mixture, sources=cut)
+        super().__init__(mixture, size=sampler.window, overflow=sampler.overflow)
         self._sampler = sampler
-        self._key = key(seed, "bucketed")
+        self._key = key(self.seed, "bucketed")
         self._window: list[Piece] = []  # what is left of it, by length
 
     def _next_rows(self, num_rows: int) -> list[Row]:
@@ -82,23 +69,8 @@ class _BucketedStream(Stream):
                 name = self._mixer.names[source]
                 self._counts[name]["truncated"] += int(self._whole[name][document]) - length
 
-    def _width(self, rows: list[Row]) -> int:
-        longest = max(row[0][3] for row in rows)
-        return min(self.length, -(-longest // _MULTIPLE) * _MULTIPLE)
-
     def _state(self) -> dict[str, Any]:
-        return {"window": pack_rows([self._window])[0], **self._settings()}
+        return {"window": pack_rows([self._window])[0]}
 
     def _load(self, state: dict[str, Any]) -> None:
-        for name, value in self._settings().items():
-            if state.get(name) != value:
-                raise InputError(
-                    f"sampler.bucketed.{name}",
-                    "differs from the checkpoint's",
-                    value=value,
-                    allowed=str(state.get(name)),
-                )
         self._window = unpack_rows([state["window"]])[0]
-
-    def _settings(self) -> dict[str, Any]:
-        return {"size": self._sampler.window, "overflow": self._sampler.overflow}

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from dataclasses import replace
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from seedbed.core.counters import generator
 from seedbed.core.errors import InputError
-from seedbed.data import samplers
+from seedbed.data import Sampler, samplers
 from seedbed.data.artifact import TokenFile
 from seedbed.data.order import MIN_PIECE
 from seedbed.data.rows import Row
 from seedbed.data.sampling.related import Graph, neighbors, vectors
-from seedbed.data.stream import Stream
+from seedbed.data.stream import Mixture, Stream
 
 
 @samplers.register("in_context", papers=["072"])
-class InContext:
+class InContext(Sampler):
     """In-context pretraining (Shi et al., 2024): documents stand in the order of a path from each to the one most like
     it, are read as one long text, and cut into rows. All of a row is one segment, so that a document is predicted from
     those before it too; rows come in another random order every epoch.
@@ -42,11 +43,12 @@ class InContext:
             raise InputError("duplicate", "is a similarity above 0, up to 1", value=duplicate)
         self.order, self.neighbors, self.duplicate = order, neighbors, duplicate
 
-    def stream(
-        self, sources: dict[str, TokenFile], weights: dict[str, float], length: int, pad: int, seed: int
-    ) -> Stream:
-        texts = {name: _Text(file, self._documents(name, file, seed), length) for name, file in sources.items()}
-        return _InContextStream(self, texts, sources, weights, length, pad, seed)
+    def stream_of(self, mixture: Mixture) -> Stream:
+        texts = {
+            name: _Text(file, self._documents(name, file, mixture.seed), mixture.length)
+            for name, file in mixture.sources.items()
+        }
+        return _InContextStream(self, texts, mixture)
 
     def _documents(self, name: str, file: TokenFile, seed: int) -> list[int]:
         """The documents of a source in order, without those that are dropped."""
@@ -96,22 +98,12 @@ class _Text:
 class _InContextStream(Stream):
     joined: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        sampler: InContext,
-        texts: Mapping[str, _Text],
-        sources: Mapping[str, TokenFile],
-        weights: Mapping[str, float],
-        length: int,
-        pad: int,
-        seed: int,
-    ) -> None:
-        super().__init__(
-            {name: texts[name].as_file(file) for name, file in sources.items()}, weights, length, pad, seed
-        )
-        self._files = [sources[name] for name in self._mixer.names]
+    def __init__(self, sampler: InContext, texts: Mapping[str, _Text], mixture: Mixture) -> None:
+        rows = {name: texts[name].as_file(file) for name, file in mixture.sources.items()}
+        settings = {"order": sampler.order, "neighbors": sampler.neighbors, "duplicate": sampler.duplicate}
+        super().__init__(replace(mixture, sources=rows), **settings)
+        self._files = [mixture.sources[name] for name in self._mixer.names]
         self._texts = [texts[name] for name in self._mixer.names]
-        self._settings = {"order": sampler.order, "neighbors": sampler.neighbors, "duplicate": sampler.duplicate}
 
     def _next_rows(self, num_rows: int) -> list[Row]:
         rows = []
@@ -123,19 +115,3 @@ class _InContextStream(Stream):
                 counts["dropped"] += text.dropped[1]
             rows.append(text.row(source, number))
         return rows
-
-    def _width(self, rows: list[Row]) -> int:
-        return self.length
-
-    def _state(self) -> dict[str, Any]:
-        return dict(self._settings)
-
-    def _load(self, state: dict[str, Any]) -> None:
-        for name, value in self._settings.items():
-            if state.get(name) != value:
-                raise InputError(
-                    f"sampler.in_context.{name}",
-                    "differs from the checkpoint's",
-                    value=value,
-                    allowed=str(state.get(name)),
-                )

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from seedbed.core.errors import InputError
-from seedbed.data import samplers
-from seedbed.data.artifact import TokenFile
+from seedbed.data import Sampler, samplers
 from seedbed.data.rows import Packer, Row
-from seedbed.data.stream import Stream
+from seedbed.data.stream import Mixture, Stream
 
 
 @samplers.register("packed", papers=["172"])
-class Packed:
+class Packed(Sampler):
     """Rows of exactly the wanted length, filled with pieces of documents; each piece is a segment of its own, with
     positions from 0, so that a network with segments computes what it would for the piece alone.
 
@@ -30,26 +28,14 @@ class Packed:
             raise InputError("open_rows", "must be positive", value=open_rows)
         self.fit, self.open_rows = fit, open_rows
 
-    def stream(
-        self, sources: dict[str, TokenFile], weights: dict[str, float], length: int, pad: int, seed: int
-    ) -> Stream:
-        return _PackedStream(self, sources=sources, weights=weights, length=length, pad=pad, seed=seed)
+    def stream_of(self, mixture: Mixture) -> Stream:
+        return _PackedStream(self, mixture)
 
 
 class _PackedStream(Stream):
-    def __init__(
-        self,
-        sampler: Packed,
-        *,
-        sources: Mapping[str, TokenFile],
-        weights: Mapping[str, float],
-        length: int,
-        pad: int,
-        seed: int,
-    ) -> None:
-        super().__init__(sources, weights, length, pad, seed)
-        self._fit = sampler.fit
-        self._packer = Packer(length, split=sampler.fit == "split", num_open=sampler.open_rows)
+    def __init__(self, sampler: Packed, mixture: Mixture) -> None:
+        super().__init__(mixture, fit=sampler.fit)
+        self._packer = Packer(self.length, split=sampler.fit == "split", num_open=sampler.open_rows)
 
     def _next_rows(self, num_rows: int) -> list[Row]:
         packer = self._packer
@@ -58,15 +44,8 @@ class _PackedStream(Stream):
         rows, packer.ready = packer.ready[:num_rows], packer.ready[num_rows:]
         return rows
 
-    def _width(self, rows: list[Row]) -> int:
-        return self.length
-
     def _state(self) -> dict[str, Any]:
-        return {"fit": self._fit, **self._packer.state_dict()}
+        return self._packer.state_dict()
 
     def _load(self, state: dict[str, Any]) -> None:
-        if state.get("fit") != self._fit:
-            raise InputError(
-                "sampler.packed.fit", "differs from the checkpoint's", value=self._fit, allowed=str(state.get("fit"))
-            )
         self._packer.load_state_dict(state)

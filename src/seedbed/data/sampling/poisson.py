@@ -5,25 +5,21 @@ Shapes: N documents.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from seedbed.core.counters import key, uniform
 from seedbed.core.errors import InputError
-from seedbed.data import samplers
-from seedbed.data.artifact import TokenFile
+from seedbed.data import Sampler, samplers
 from seedbed.data.batch import Batch
 from seedbed.data.order import MIN_PIECE
-from seedbed.data.rows import Row, assemble
-from seedbed.data.stream import Stream
-
-_MULTIPLE = 8  # widths that matrix units like
+from seedbed.data.rows import Row
+from seedbed.data.stream import Mixture, PaddedStream
 
 
 @samplers.register("poisson", papers=["275"])
-class Poisson:
+class Poisson(Sampler):
     """Every step takes each document by itself with a probability q, independent of all others and of earlier steps
     (Poisson sampling; Abadi et al., 2016, section 3.1, call the result a lot), and gives it one row: the whole
     document, or of one that is longer than a row a window, at a random multiple of the row's length (the last one
@@ -38,21 +34,17 @@ class Poisson:
     step.
     """
 
-    def stream(
-        self, sources: dict[str, TokenFile], weights: dict[str, float], length: int, pad: int, seed: int
-    ) -> PoissonStream:
-        return PoissonStream(sources, weights, length, pad, seed)
+    def stream_of(self, mixture: Mixture) -> PoissonStream:
+        return PoissonStream(mixture)
 
 
-class PoissonStream(Stream):
-    """The stream. `next(n)` gives about n rows."""
+class PoissonStream(PaddedStream):
+    """The stream. `next(n)` gives about n rows, source by source and in each in the order of its documents."""
 
-    def __init__(
-        self, sources: Mapping[str, TokenFile], weights: Mapping[str, float], length: int, pad: int, seed: int
-    ) -> None:
-        super().__init__(sources, weights, length, pad, seed)
+    def __init__(self, mixture: Mixture) -> None:
+        super().__init__(mixture)
         self._draws = 0
-        self._documents = [np.flatnonzero(file.lengths >= MIN_PIECE) for file in self._mixer.files]
+        self._documents = [np.flatnonzero(file.lengths >= MIN_PIECE) for file in self._files]
 
     @property
     def num_documents(self) -> int:
@@ -74,23 +66,10 @@ class PoissonStream(Stream):
                 )
         return found
 
-    def next(self, num_rows: int) -> Batch:
-        """About `num_rows` rows, source by source and in each in the order of its documents."""
-        rows = self._next_rows(num_rows)
-        self._draws += 1
-        width = self._width(rows)
-        if rows:
-            batch = assemble(rows, self._mixer.files, self.sources, width=width, pad=self.pad, first_row=self.num_rows)
-        else:
-            batch = self._nothing(width)
-        self.num_rows += len(batch.rows_B)
-        self._count(rows, width)
-        return batch
-
     def _next_rows(self, num_rows: int) -> list[Row]:
         rows: list[Row] = []
         for source, rate in enumerate(self.rates(num_rows)):
-            name, file, own_N = self.sources[source], self._mixer.files[source], self._documents[source]
+            name, file, own_N = self.sources[source], self._files[source], self._documents[source]
             drawn = own_N[uniform(key(self.seed, "poisson", name), self._draws, own_N) < rate]
             total = file.lengths[drawn]
             numbers = -(-total // self.length)
@@ -99,14 +78,13 @@ class PoissonStream(Stream):
             sizes = np.minimum(total, self.length)
             pieces = zip(drawn.tolist(), starts.tolist(), sizes.tolist(), strict=True)
             rows += [[(source, *piece)] for piece in pieces]
+        self._draws += 1
         return rows
 
-    def _width(self, rows: list[Row]) -> int:
-        longest = max((row[0][3] for row in rows), default=MIN_PIECE)
-        return min(self.length, -(-longest // _MULTIPLE) * _MULTIPLE)
-
-    def _nothing(self, width: int) -> Batch:
-        """One row of no document. Its two tokens are text to a network, so that no step is without."""
+    def _batch(self, rows: list[Row], width: int) -> Batch:
+        """Of no rows one of no document. Its two tokens are text to a network, so that no step is without."""
+        if rows:
+            return super()._batch(rows, width)
         tokens_BL = np.full((1, width), self.pad, dtype=np.int64)
         columns_1L = np.arange(width)[None, :]
         segments_BL = np.where(columns_1L < MIN_PIECE, 0, -1)

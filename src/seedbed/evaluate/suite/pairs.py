@@ -2,8 +2,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from seedbed.core.errors import InputError
 from seedbed.corpus.labels import LabeledData
 from seedbed.evaluate import tasks
@@ -77,8 +75,6 @@ class Pairs:
     def _rows(self, coder: Coder, records: list[Record], separator: int | None) -> list[Row]:
         """One row a pair: what the tokenizer puts before a text, both texts with the separator between, what it puts
         behind one."""
-        from seedbed.evaluate.encoding import Row
-
         between = [] if separator is None else [separator]
         texts = list(zip(*map(self._texts, records), strict=True))
         rows = []
@@ -86,9 +82,8 @@ class Pairs:
             first, second = (encoding.ids for encoding in encodings)
             sizes = shared_room(len(first), len(second), coder.room - len(between))
             coder.truncated += len(first) + len(second) - sum(sizes)
-            ids = coder.wrap([*first[: sizes[0]], *between, *second[: sizes[1]]])
-            spans = {"mean": (0, len(ids)), "first": (0, 1), "last": (len(ids) - 1, len(ids))}
-            rows.append(Row(ids, np.array([spans[self.pooling]]), np.array([index])))
+            ids = [*first[: sizes[0]], *between, *second[: sizes[1]]]
+            rows.append(coder.whole_row(ids, index, self.pooling, texts[0][index]))
         return rows
 
 

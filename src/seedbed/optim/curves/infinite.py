@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seedbed.core.errors import InputError
 from seedbed.optim import schedules
-from seedbed.optim.checks import check_share
+from seedbed.optim.checks import check_parts, check_share
 from seedbed.optim.warmup import left, rising, share_of_last
 
 
@@ -28,14 +28,10 @@ class Infinite:
         anneal: float = 0.2,
         end: float = 0.01,
     ) -> None:
-        for name, value in (("warmup", warmup), ("cooldown", cooldown), ("constant", constant), ("anneal", anneal)):
-            check_share(name, value)
+        check_parts(warmup=warmup, cooldown=cooldown, anneal=anneal)
+        check_share("constant", constant)
         if not 0 < end <= constant:
             raise InputError("end", "must lie above 0 and not above `constant`", value=end)
-        if warmup + cooldown + anneal > 1 + 1e-9:
-            raise InputError(
-                "anneal", "warmup, cooldown and anneal together exceed the run", value=[warmup, cooldown, anneal]
-            )
         self.warmup, self.cooldown, self.constant, self.anneal, self.end = warmup, cooldown, constant, anneal, end
 
     def __call__(self, progress: float) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from seedbed.core.errors import InputError
 from seedbed.optim import schedules
-from seedbed.optim.checks import check_rate
+from seedbed.optim.checks import check_counts, check_rate
 from seedbed.optim.warmup import left
 
 _NUMBER = r"([0-9]*\.?[0-9]+(?:[eE]-?[0-9]+)?)"
@@ -53,8 +53,7 @@ class Phases:
         cycles: int = 1,
     ) -> None:
         check_rate("start", start)
-        if cycles < 1:
-            raise InputError("cycles", "must be at least 1", value=cycles)
+        check_counts(cycles=cycles)
         self.cycles = cycles
         self.phases = _phases(parts, start)
 

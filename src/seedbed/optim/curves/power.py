@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from seedbed.core.errors import InputError
 from seedbed.optim import schedules
-from seedbed.optim.checks import check_share
-from seedbed.optim.warmup import Shape, left, share_of_last
+from seedbed.optim.checks import check_parts, check_positive
+from seedbed.optim.warmup import Shape, left, rising, share_of_last
 
 ROW_TOKENS = 4096  # the paper counts a batch in rows of so many tokens
 
@@ -26,14 +26,10 @@ class Power:
     def __init__(
         self, a: float = 4.0, b: float = -0.51, warmup: float = 0.05, decay: float = 0.1, shape: Shape = "sqrt"
     ) -> None:
-        if not 0 < a < float("inf"):
-            raise InputError("a", "must be above 0", value=a)
+        check_positive(a=a)
         if not -1 <= b <= 0:
             raise InputError("b", "must lie between -1 and 0", value=b)
-        check_share("warmup", warmup)
-        check_share("decay", decay)
-        if warmup + decay > 1:
-            raise InputError("decay", "warmup and decay together exceed the run", value=[warmup, decay])
+        check_parts(warmup=warmup, decay=decay)
         self.a, self.b, self.warmup, self.decay, self.shape = a, b, warmup, decay, shape
         self.tokens = self.scale = 0.0
 
@@ -44,8 +40,9 @@ class Power:
     def __call__(self, progress: float) -> float:
         if not self.tokens:
             raise InputError("power", "is a learning-rate schedule: it needs a run's tokens and batch", fix="wsd")
-        if progress < self.warmup:
-            return progress / self.warmup * self._stable(self.warmup)
+        rise = rising(progress, self.warmup, self._stable(self.warmup))
+        if rise is not None:
+            return rise
         share = share_of_last(progress, self.decay)
         return self._stable(progress) if share is None else left(share, self.shape) * self._stable(1 - self.decay)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from seedbed.core.errors import InputError
 from seedbed.optim import schedules
-from seedbed.optim.checks import check_rate, check_share
+from seedbed.optim.checks import check_parts, check_rate
 from seedbed.optim.warmup import Shape, left, rising, share_of_last
 
 
@@ -22,11 +21,8 @@ class WarmupStableDecay:
         shape: Shape = "sqrt",
         end: float = 0.0,
     ) -> None:
-        check_share("warmup", warmup)
-        check_share("decay", decay)
+        check_parts(warmup=warmup, decay=decay)
         check_rate("end", end)
-        if warmup + decay > 1:
-            raise InputError("decay", "warmup and decay together exceed the run", value=[warmup, decay])
         self.warmup, self.decay, self.shape, self.end = warmup, decay, shape, end
 
     def __call__(self, progress: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from seedbed.optim import optimizers
-from seedbed.optim.checks import check_betas, check_decay, check_positive
+from seedbed.optim.checks import check_adam
 from seedbed.optim.parameters import decay_groups
 
 if TYPE_CHECKING:
@@ -38,22 +38,19 @@ class AdamW:
         fused: bool = True,
         state: Literal["fp32", "bf16", "int8"] = "fp32",
     ) -> None:
-        check_positive(lr=lr, eps=eps)
-        check_betas(betas)
-        check_decay(weight_decay)
+        check_adam(lr, betas, eps, weight_decay)
         self.lr, self.betas, self.eps, self.state = lr, betas, eps, state
         self.weight_decay, self.decay_embeddings, self.fused = weight_decay, decay_embeddings, fused
+        self.elementwise = state == "fp32"
 
     def build(self, network: Any) -> Any:
         """The torch optimizer over the trainable parameters."""
-        import torch
-
-        from seedbed.optim.engine import Engine
+        from seedbed.optim.engine import Engine, update_adamw
 
         groups = decay_groups(network, self.weight_decay, decay_embeddings=self.decay_embeddings)
         if self.state == "fp32":
-            return torch.optim.AdamW(groups, lr=self.lr, betas=self.betas, eps=self.eps, fused=self.fused)
-        groups = [{**group, "number": number} for number, group in enumerate(groups)]
+            settings = {"betas": self.betas, "eps": self.eps, "fused": self.fused}
+            return Engine([{**group, **settings} for group in groups], {"adamw": update_adamw}, lr=self.lr)
         return Engine(groups, {"adamw_lowbit": self.update}, lr=self.lr, whole=True)
 
     def update(self, group: dict[str, Any], items: list[Item]) -> None:
@@ -69,8 +66,6 @@ class AdamW:
             second.mul_(self.betas[1]).addcmul_(gradient, gradient, value=1 - self.betas[1])
             direction = normalized(first, second, self.betas, self.eps, updates)
             item.weights.mul_(1 - group["lr"] * group["weight_decay"]).add_(direction, alpha=-group["lr"])
-            noise = (
-                random_bits(first, group["step"], group["number"], item.index) if self.state == "bf16" else (None, None)
-            )
+            noise = random_bits(first, group["step"], item.number) if self.state == "bf16" else (None, None)
             write(item.state, "exp_avg", first, self.state, noise[0])
             write(item.state, "exp_avg_sq", second, self.state, noise[1])

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from seedbed.optim import optimizers
-from seedbed.optim.checks import check_betas, check_counts, check_decay, check_positive
+from seedbed.optim.checks import check_adam, check_counts, check_positive
 from seedbed.optim.parameters import hidden_groups, matrix_parts
 
 if TYPE_CHECKING:
@@ -43,9 +43,8 @@ class GaLore:
         every: int = 200,
         scale: float = 0.25,
     ) -> None:
-        check_positive(lr=lr, eps=eps, scale=scale)
-        check_betas(betas)
-        check_decay(weight_decay)
+        check_adam(lr, betas, eps, weight_decay)
+        check_positive(scale=scale)
         check_counts(rank=rank, every=every)
         self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay
         self.rank, self.every, self.scale = rank, every, scale

@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any, Literal
 
 from seedbed.optim import optimizers
-from seedbed.optim.checks import check_betas, check_counts, check_decay, check_positive, check_share
+from seedbed.optim.checks import check_adam, check_counts, check_positive, check_share
 from seedbed.optim.parameters import hidden_groups, matrix_parts
 
 if TYPE_CHECKING:
@@ -53,11 +53,10 @@ class Muon:
         eps: float = 1e-8,
         products: Literal["fp32", "bf16"] = "fp32",
     ) -> None:
-        check_positive(lr=lr, eps=eps, adamw_lr=lr if adamw_lr is None else adamw_lr)
+        check_adam(lr, betas, eps, weight_decay)
+        check_positive(adamw_lr=lr if adamw_lr is None else adamw_lr)
         check_share("momentum", momentum)
         check_counts(iterations=iterations)
-        check_decay(weight_decay)
-        check_betas(betas)
         self.lr, self.momentum, self.iterations, self.weight_decay = lr, momentum, iterations, weight_decay
         self.scale, self.adamw_lr, self.betas, self.eps = scale, adamw_lr, betas, eps
         self.products = products

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from seedbed.core.errors import InputError
 from seedbed.optim import optimizers
-from seedbed.optim.checks import check_betas, check_decay, check_positive
+from seedbed.optim.checks import check_adam
 from seedbed.optim.parameters import decay_groups
 
 if TYPE_CHECKING:
@@ -41,9 +41,7 @@ class ScheduleFree:
         eps: float = 1e-8,
         weight_decay: float = 0.1,
     ) -> None:
-        check_positive(lr=lr, eps=eps)
-        check_betas(betas)
-        check_decay(weight_decay)
+        check_adam(lr, betas, eps, weight_decay)
         if betas[0] == 0:
             raise InputError("betas", "the first one must be above 0: it is the share of the average", value=betas)
         self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from seedbed.optim import optimizers
-from seedbed.optim.checks import check_betas, check_counts, check_decay, check_positive
+from seedbed.optim.checks import check_adam, check_counts, check_positive
 from seedbed.optim.parameters import hidden_groups, matrix_parts
 
 if TYPE_CHECKING:
@@ -46,9 +46,8 @@ class Shampoo:
         damping: float = 1e-6,
         max_side: int = 4096,
     ) -> None:
-        check_positive(lr=lr, eps=eps, power=power, damping=damping)
-        check_betas(betas)
-        check_decay(weight_decay)
+        check_adam(lr, betas, eps, weight_decay)
+        check_positive(power=power, damping=damping)
         check_counts(every=every, max_side=max_side)
         self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay
         self.power, self.every, self.damping, self.max_side = power, every, damping, max_side
@@ -84,7 +83,7 @@ class Shampoo:
 
         rows = item.gradient if axis == 0 else item.gradient.mT
         if side not in item.state:
-            item.state[side] = torch.zeros_like(rows @ rows.mT)
+            item.state[side] = rows.new_zeros(len(rows), len(rows))
         average_KK = item.state[side].addmm_(rows, rows.mT, beta=self.betas[1], alpha=1 - self.betas[1])
         if (updates - 1) % self.every == 0:
             values_K, vectors_KK = torch.linalg.eigh(average_KK)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from seedbed.optim import optimizers
-from seedbed.optim.checks import check_betas, check_counts, check_decay, check_positive
+from seedbed.optim.checks import check_adam, check_counts
 from seedbed.optim.parameters import hidden_groups, matrix_parts
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Soap:
     gradient's L and R; that gradient moves nothing, so that no gradient is seen in a basis made of it. M^ and V^ are
     corrected for their bias. Rate, betas, eps and frequency are those of the authors' code, as is the sorting.
 
-    Costs: three more matrices a side beside Adam's moments, six products an update, a QR every so often. A side
+    Costs: two more matrices a side beside Adam's moments, eight products an update, a QR every so often. A side
     longer than `max_side` keeps its own basis. Embeddings and output (which the paper rotates on their short side)
     and vectors go to AdamW with the same settings; matrices that a layer holds one below the other are apart.
     """
@@ -47,9 +47,7 @@ class Soap:
         every: int = 10,
         max_side: int = 4096,
     ) -> None:
-        check_positive(lr=lr, eps=eps)
-        check_betas(betas)
-        check_decay(weight_decay)
+        check_adam(lr, betas, eps, weight_decay)
         check_counts(every=every, max_side=max_side)
         self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay
         self.every, self.max_side = every, max_side

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from seedbed.optim import optimizers
-from seedbed.optim.checks import check_betas, check_counts, check_decay, check_positive
+from seedbed.optim.checks import check_adam, check_counts, check_positive
 from seedbed.optim.parameters import decay_groups
 
 if TYPE_CHECKING:
@@ -38,9 +38,8 @@ class Sophia:
         gamma: float = 0.05,
         every: int = 10,
     ) -> None:
-        check_positive(lr=lr, eps=eps, gamma=gamma)
-        check_betas(betas)
-        check_decay(weight_decay)
+        check_adam(lr, betas, eps, weight_decay)
+        check_positive(gamma=gamma)
         check_counts(every=every)
         self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay
         self.gamma, self.every = gamma, every

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from seedbed.optim.checks import check_positive, check_rate
 from seedbed.surgery import growth
-from seedbed.surgery.checks import check_steps
+from seedbed.surgery.checks import check_learning
 
 if TYPE_CHECKING:
     from seedbed.surgery.method import Operator
@@ -26,9 +25,7 @@ class LiGO:
     """
 
     def __init__(self, steps: int = 100, lr: float = 2e-3, noise: float = 0.01) -> None:
-        check_steps(steps)
-        check_positive(lr=lr)
-        check_rate("noise", noise)
+        check_learning(steps, lr, noise)
         self.steps, self.lr, self.noise = steps, lr, noise
 
     def operator(self, small: dict[str, Any], before: Any, after: Any, seed: int) -> Operator:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from seedbed.optim.checks import check_counts, check_positive, check_rate
+from seedbed.optim.checks import check_counts
 from seedbed.surgery import growth
-from seedbed.surgery.checks import check_steps
+from seedbed.surgery.checks import check_learning
 
 if TYPE_CHECKING:
     from seedbed.surgery.method import Operator
@@ -34,9 +34,7 @@ class Mango:
 
     def __init__(self, rank: int = 1, steps: int = 100, lr: float = 2e-3, noise: float = 0.01) -> None:
         check_counts(rank=rank)
-        check_steps(steps)
-        check_positive(lr=lr)
-        check_rate("noise", noise)
+        check_learning(steps, lr, noise)
         self.rank, self.steps, self.lr, self.noise = rank, steps, lr, noise
 
     def operator(self, small: dict[str, Any], before: Any, after: Any, seed: int) -> Operator:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from seedbed.core import distributed
 from seedbed.core.errors import InputError
 from seedbed.train import Intervention, interventions
-from seedbed.train.budget import Every
+from seedbed.train.budget import Every, check_in_steps
 
 if TYPE_CHECKING:
     import torch
@@ -25,12 +25,12 @@ class ActivationNorms(Intervention):
 
     Kurtosis is the fourth central moment by the squared variance: 3 for a normal distribution, and the larger the more
     a few activations stand out, which is what makes a network hard to quantize (Bondarenko et al., 2023). `modules` are
-    names in the network, with `*` for one part of a name; the default is what each layer hands to the next.
+    names in the network, with `*` for one part of a name; the default is what each layer hands to the next. An
+    intervention that computes with the network itself (`task_loss`, `spike_guard`) must stand behind this one.
     """
 
     def __init__(self, every: Every = Every(50, "steps"), modules: list[str] = ["layers.*"]) -> None:  # noqa: B006
-        if every.unit != "steps" or not every.amount:
-            raise InputError("every", "is a number of steps", value=every.canonical(), fix="50 steps")
+        check_in_steps(never=False, every=every)
         self.every, self.patterns = every, modules
         self._measuring = False
         self._sums: dict[str, list[float]] = {}  # of each module: values, and the sums of their powers

@@ -20,7 +20,7 @@ from seedbed.core import distributed
 from seedbed.core.errors import InputError
 from seedbed.optim.checks import check_share
 from seedbed.train import Intervention, interventions
-from seedbed.train.budget import Every
+from seedbed.train.budget import Every, check_in_steps
 
 if TYPE_CHECKING:
     import torch
@@ -49,8 +49,7 @@ class GradientNoise(Intervention):
     """
 
     def __init__(self, every: Every = Every(10, "steps"), smoothing: float = 0.9) -> None:
-        if every.unit != "steps" or not every.amount:
-            raise InputError("every", "is a number of steps", value=every.canonical(), fix="10 steps")
+        check_in_steps(never=False, every=every)
         check_share("smoothing", smoothing)
         if smoothing == 1:
             raise InputError("smoothing", "must be below 1, or nothing is ever taken up", value=smoothing)
@@ -61,9 +60,7 @@ class GradientNoise(Intervention):
         self._sums = [0.0, 0.0, 0.0]  # of this process: micro-batches, their |G_i|^2, their 1 / n_i
 
     def on_start(self, run: Run) -> None:
-        """A step must have two parts, and each process its own gradient of a part."""
-        if not hasattr(run.gradients, "flat"):
-            raise InputError("gradient_noise", "has no gradient of a part where they are kept in shards")
+        """A step must have two parts."""
         if run.batch_rows < 2:
             raise InputError("batch_tokens", "gradient_noise needs two rows a step", value=run.batch_rows)
 

@@ -40,7 +40,7 @@ class Guard(Intervention, ABC):
             run.save_requested = True
 
     def after_backward(self, run: Run) -> None:
-        """Check the step, unless another guard has found it bad already."""
+        """Check the step, unless it has no update anyway: no targets, or another guard has found it bad."""
         if run.skip_update:
             return
         problem = self.problem(run)

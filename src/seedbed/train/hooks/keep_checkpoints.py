@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from seedbed.core.errors import InputError
 from seedbed.train import Intervention, interventions
-from seedbed.train.budget import Every
+from seedbed.train.budget import Every, check_in_steps
 
 if TYPE_CHECKING:
     from seedbed.train.run import Run
@@ -27,8 +27,7 @@ class KeepCheckpoints(Intervention):
         steps: Literal["doubling"] | list[int] = "doubling",
         every: Every = Every(0, "steps"),
     ) -> None:
-        if every.unit != "steps":
-            raise InputError("every", "what is kept goes by steps", value=every.canonical(), fix="1000 steps")
+        check_in_steps(every=every)
         if isinstance(steps, list) and any(step < 0 for step in steps):
             raise InputError("steps", "steps count from 0, the network before any update", value=steps)
         self.steps, self.every = steps, every

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from seedbed.core.errors import InputError
 from seedbed.optim.checks import check_counts
 from seedbed.train import Intervention, interventions
-from seedbed.train.budget import Every
+from seedbed.train.budget import Every, check_in_steps
 from seedbed.train.optimizer_state import clear
 
 if TYPE_CHECKING:
@@ -35,9 +34,7 @@ class LowRank(Intervention):
         self, rank: int = 16, refactor: Every = Every(200, "steps"), reset: Every = Every(200, "steps")
     ) -> None:
         check_counts(rank=rank)
-        for name, rhythm in (("refactor", refactor), ("reset", reset)):
-            if rhythm.unit != "steps":
-                raise InputError(name, "goes by steps", value=rhythm.canonical(), fix="200 steps")
+        check_in_steps(refactor=refactor, reset=reset)
         self.rank, self.refactor, self.reset = rank, refactor, reset
         self._layers: dict[str, Any] = {}
 

@@ -44,7 +44,7 @@ class Metadata(Intervention):
     def on_start(self, run: Run) -> None:
         """A text is encoded once."""
         self._encode = lru_cache(maxsize=65536)(lambda value: run.encode(value + "\n") if value else [])
-        if self.column == "domain" and run.files and not any(len(file.domains) for file in run.files.values()):
+        if self.column == "domain" and not all(len(file.domains) for file in run.files.values()):
             raise InputError("metadata.column", "the tokens know no domains", fix="tokenize the corpus again")
 
     def on_batch(self, run: Run) -> None:

@@ -31,6 +31,7 @@ class NonFinite(Guard):
     repeated exactly if checkpoints are written every so many steps, not minutes.
     """
 
+    elementwise: ClassVar[bool] = True
     error: ClassVar[type[InputError]] = NonFiniteError
     fix: ClassVar[str] = "lower the learning rate, or choose a policy: interventions: [{non_finite: skip}]"
 

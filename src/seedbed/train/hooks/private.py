@@ -1,7 +1,7 @@
 """Training with differential privacy: gradients clipped row by row, noise on their sum, and an account of what it cost.
 
-DP-SGD (Abadi et al., 2016, algorithm 1), for any optimizer: what the optimizer makes of a private gradient is
-private. A step's gradient is
+DP-SGD (Abadi et al., 2016, algorithm 1), for any optimizer that sees nothing of a batch but this gradient: what it
+makes of it is private. A step's gradient is
 
     ( sum over rows of  g_i * min(1, clip / |g_i|)  +  noise * clip * N(0, I) ) / rows expected
 
@@ -10,7 +10,6 @@ where g_i is the gradient of the mean loss of row i over its targets.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -18,8 +17,9 @@ import numpy as np
 from seedbed.core import distributed
 from seedbed.core.counters import generator
 from seedbed.core.errors import InputError, missing_extra
+from seedbed.optim.checks import check_positive, check_rate
 from seedbed.train import Intervention, interventions
-from seedbed.train.budget import Every
+from seedbed.train.budget import Every, check_in_steps
 
 if TYPE_CHECKING:
     import torch
@@ -93,11 +93,9 @@ class Private(Intervention):
         accountant: Accountant = "rdp",
         every: Every = Every(100, "steps"),
     ) -> None:
-        for name, value in (("clip", clip), ("epsilon", 1.0 if epsilon is None else epsilon)):
-            if not 0 < value < math.inf:
-                raise InputError(name, "must be above 0", value=value)
-        if not 0 <= noise < math.inf:
-            raise InputError("noise", "must not be negative", value=noise)
+        check_positive(clip=clip, epsilon=1.0 if epsilon is None else epsilon)
+        check_rate("noise", noise)
+        check_in_steps(every=every)
         if not 0 < delta < 1:
             raise InputError("delta", "lies between 0 and 1", value=delta)
         self.clip, self.noise, self.epsilon, self.delta = clip, noise, epsilon, delta
@@ -110,8 +108,6 @@ class Private(Intervention):
         """The noise, and whether there can be an account."""
         import torch
 
-        if not hasattr(run.gradients, "flat"):
-            raise InputError("private", "has no gradient of a row where they are kept in shards")
         if run.goal[1] != "steps":
             raise InputError("budget", "must count steps in private training", value=f"{run.goal[0]} {run.goal[1]}")
         assert run.gradients is not None
@@ -132,6 +128,8 @@ class Private(Intervention):
     def on_batch(self, run: Run) -> None:
         """One micro-batch a row, and no document in two rows."""
         assert run.batch is not None and self._sum is not None
+        if getattr(run.optimizer, "wants_sampled_gradient", False):
+            raise InputError("optimizer", "takes another gradient of the batch, which is not private", fix="adamw")
         self._sum.zero_()
         self._rows = 0
         run.micro_batches = len(run.batch.rows_B)
@@ -175,8 +173,8 @@ class Private(Intervention):
             self._sum.add_(torch.from_numpy(drawn).to(flat), alpha=self.noise * self.clip)
         flat.copy_(self._sum).div_(run.batch_rows)
         run.measure_gradients()
-        if not run.metrics["targets"] and not run.skip_update:
-            run.optimizer.step()  # the loop leaves such an update out; then it would tell that there was nothing
+        if not run.metrics["targets"]:
+            run.skip_update = False  # an update that is left out would tell that there was nothing
 
     def after_step(self, run: Run) -> None:
         """Epsilon so far, now and then."""

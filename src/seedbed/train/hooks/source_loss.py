@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seedbed.train import interventions
-from seedbed.train.hooks.validate import _SEED, Validate
+from seedbed.train.hooks.validate import Validate
 from seedbed.train.run import Totals
 
 if TYPE_CHECKING:
+    from seedbed.data.batch import Batch
     from seedbed.train.run import Run
 
 
@@ -23,15 +24,13 @@ class SourceLoss(Validate):
     compares each time other text, seen once or ten times. Held-out rows are the same for every run and step.
     """
 
-    def after_step(self, run: Run) -> None:
-        """Validate if it is time."""
-        if not (self.every.due(run.step, 0.0) or run.finished):
-            return
-        whole, parts = Totals(0.0, 0.0, {}), dict[str, Totals]()
-        for batch in self._batches:
-            found = run.evaluate(batch, seed=_SEED, progress=1.0)
+    def results(self, run: Run, found: list[tuple[Batch, Totals]]) -> dict[str, Any]:
+        """Those of `validate`, and each source's."""
+        parts = dict[str, Totals]()
+        for batch, part in found:
             label = ", ".join(run.labels.get(name, name) for name in batch.sources)
-            parts[label] = parts[label].plus(found) if label in parts else found
-            whole = whole.plus(found)
-        results = {f"validation_{name}": value for name, value in whole.means().items()}
-        run.evaluated({**results, "source_loss": {label: part.means()["loss"] for label, part in parts.items()}})
+            parts[label] = parts[label].plus(part) if label in parts else part
+        return {
+            **super().results(run, found),
+            "source_loss": {label: part.means()["loss"] for label, part in parts.items()},
+        }

@@ -55,6 +55,15 @@ class StaticSparsity(Intervention):
         """All three products of a linear layer, at the density of the masks."""
         return self._density
 
+    def on_start(self, run: Run) -> None:
+        """The layers must still be there."""
+        if not {linear for linear, _ in self._masked} <= set(run.network.modules()):
+            raise InputError(
+                "interventions",
+                "the linear layers that static_sparsity masks were replaced by another intervention",
+                fix="one of static_sparsity, nm_sparsity, low_rank, relora and int8_flow at a time",
+            )
+
     def after_backward(self, run: Run) -> None:
         """No gradient where the mask has zeros, before clipping."""
         for linear, mask in self._masked:

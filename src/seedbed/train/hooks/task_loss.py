@@ -12,6 +12,7 @@ import numpy as np
 from seedbed.core.counters import generator, key
 from seedbed.core.errors import InputError
 from seedbed.corpus.labels import LabeledData
+from seedbed.optim.checks import check_counts, check_positive
 from seedbed.train import Intervention, interventions
 from seedbed.vocabulary.artifact import Tokenizer
 
@@ -52,9 +53,10 @@ class TaskLoss(Intervention):
         rows: int = 8,
         length: int = 64,
     ) -> None:
-        for name, value in (("weight", weight), ("rows", rows), ("length", length - 1)):
-            if value <= 0:
-                raise InputError(name, "is too small", value=value)
+        check_positive(weight=weight)
+        check_counts(rows=rows)
+        if length < 2:
+            raise InputError("length", "must be at least 2", value=length)
         self.data, self.tokenizer, self.text, self.label = data, tokenizer, text, label
         self.weight, self.rows, self.length = weight, rows, length
         self._texts: list[np.ndarray] = []
@@ -97,11 +99,6 @@ class TaskLoss(Intervention):
         run.metrics["task_accuracy"] = float((logits_BC.argmax(-1) == classes_B).float().mean())
         run.count("task_tokens", tokens_BL.numel())
         run.measure_gradients()
-
-    def on_start(self, run: Run) -> None:
-        """There must be gradients to add to."""
-        if not hasattr(run.gradients, "flat"):
-            raise InputError("task_loss", "cannot add to gradients that are kept in shards")
 
     def _read(self) -> None:
         """The task's texts as tokens, its classes as numbers in the order of their names."""

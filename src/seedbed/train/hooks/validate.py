@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from seedbed.core.errors import InputError
+from seedbed.optim.checks import check_counts
 from seedbed.train import Intervention, interventions
-from seedbed.train.budget import Every
+from seedbed.train.budget import Every, check_in_steps
 from seedbed.train.run import Totals
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ class Validate(Intervention):
     and `validation_` with the objective's other names.
     """
 
+    elementwise: ClassVar[bool] = True
+
     def __init__(self, every: Every = Every(500, "steps"), rows: int = 256) -> None:
-        if every.unit != "steps":
-            raise InputError("every", "validation goes by steps", value=every.canonical(), fix="500 steps")
-        if rows < 1:
-            raise InputError("rows", "must be at least 1", value=rows)
+        check_in_steps(every=every)
+        check_counts(rows=rows)
         self.every, self.rows = every, rows
         self._batches: list[Batch] = []
 
@@ -46,9 +47,13 @@ class Validate(Intervention):
 
     def after_step(self, run: Run) -> None:
         """Validate if it is time."""
-        if not (self.every.due(run.step, 0.0) or run.finished):
-            return
+        if self.every.due(run.step, 0.0) or run.finished:
+            found = [(batch, run.evaluate(batch, seed=_SEED, progress=1.0)) for batch in self._batches]
+            run.evaluated(self.results(run, found))
+
+    def results(self, run: Run, found: list[tuple[Batch, Totals]]) -> dict[str, Any]:
+        """What the log says, from the loss of each batch."""
         total = Totals(0.0, 0.0, {})
-        for batch in self._batches:
-            total = total.plus(run.evaluate(batch, seed=_SEED, progress=1.0))
-        run.evaluated({f"validation_{name}": value for name, value in total.means().items()})
+        for _, part in found:
+            total = total.plus(part)
+        return {f"validation_{name}": value for name, value in total.means().items()}
