@@ -48,6 +48,7 @@ def test_frozen_surface(tmp_path):
         "papers show": ["--json", "paper"],
         "inspect": [],
         "inspect batch": ["--json", "--row", "run", "step"],
+        "regimes": ["--barrier", "--hotter", "--json", "--similar", "result"],
         "report": ["--open", "--out", "path"],
         "list": ["registry"],
         "show": ["name", "registry"],

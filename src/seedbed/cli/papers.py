@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -178,4 +178,3 @@ def _check(option: str, value: str, known: Collection[str]) -> None:
 
     if value not in known:
         raise unknown_key(f"--{option}", value, known, option)
-

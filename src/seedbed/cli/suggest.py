@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .build import RunsOption
 from .as_json import JsonOption, print_json
+from .build import RunsOption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -225,4 +225,3 @@ def _amount(option: str, text: str) -> float:
         return Budget.parse(f"{text} tokens").amount
     except InputError:
         raise InputError(option, "is no number", value=text, allowed="such as 14M, 1.2B, 3e8") from None
-

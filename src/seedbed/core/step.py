@@ -129,6 +129,7 @@ steps = StepRegistry(
     "seedbed.data.tokenize",
     "seedbed.train.pretrain",
     "seedbed.surgery.grow",
+    "seedbed.surgery.pruning.prune",
     "seedbed.evaluate.step",
     "seedbed.worlds.generate",
     "seedbed.worlds.labels",

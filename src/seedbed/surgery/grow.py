@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from seedbed.surgery.learn import Learned
 
 
-
 @step("grow", gives=Model, distributed=True, papers=["103"])
 def grow(
     context: StepContext,

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xxhash
+
+from seedbed.core.counters import key, uniform
+from seedbed.core.errors import InputError
+from seedbed.corpus.artifact import Corpus
+from seedbed.evaluate import tasks
+from seedbed.evaluate.task import EvaluationContext, Items, Measure, SystemRun, TaskResult
+from seedbed.models.artifact import Model
+
+if TYPE_CHECKING:
+    from seedbed.evaluate.connectivity import Questions
+
+
+@tasks.register("mode_connectivity", papers=["167"])
+class ModeConnectivity:
+    """How two models of one architecture lie to each other in the landscape of the loss, on held-out documents.
+
+    Metrics: `lmc`, linear mode connectivity: on the straight line between the two models' weights, at `points` evenly
+    spaced points, the mean loss of the ends (nats a target token) less the loss at the point between them where it is
+    farthest from that mean. Below zero there is a barrier between them, near zero they are well connected, above zero
+    neither lies at a minimum. `lmc_error`: the same of the share of target tokens that are not the most likely ones,
+    which is what Zhou et al. (2023) measure, on their training images. `cka`: linear CKA of the last hidden states
+    from which the targets are predicted (theirs: of the outputs); 1 for the same up to rotation and scale. `loss`: the
+    mean of the ends. The models should share their beginning, as two that were trained on from one pruned model do:
+    hidden units of others stand in another order, and no permutation is looked for.
+
+    Targets: of causal models all tokens but a row's first, of bidirectional ones a masked share `rate`, chosen by a
+    hash of document, place and seed. Documents are cut into rows without overlap. Systems: the two models; two
+    untrained networks, whose similarity is the floor. Items: the loss along the line. Intervals draw documents; that
+    of `cka` is linearized.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        other: Model,
+        *,
+        split: str = "test",
+        points: int = 11,
+        rate: float = 0.15,
+        max_documents: int = 100,
+        max_length: int = 512,
+        name: str = "mode_connectivity",
+    ) -> None:
+        if points < 3:
+            raise InputError("points", "are at least two ends and one between them", value=points)
+        if not 0 < rate < 1:
+            raise InputError("rate", "must lie between 0 and 1", value=rate)
+        self.corpus, self.other, self.split, self.points, self.rate = corpus, other, split, points, rate
+        self.max_documents, self.max_length, self.name = max_documents, max_length, name
+
+    def run(self, context: EvaluationContext) -> TaskResult:
+        from seedbed.evaluate.documents import sample_documents
+
+        documents = sample_documents(self.corpus, self.split, self.max_documents, seed=context.seed)
+        texts = [(str(document["id"]), str(document["text"])) for document in documents]
+        questions = self._questions(context, texts)
+        runs = [
+            self._scored(context, system, seed, *self._pair(context, system, seed), questions)
+            for system, seed in context.systems(trains=False)
+        ]
+        counts = {"documents": len(questions.count_U), "rows": len(questions.rows)}
+        counts["targets"] = int(questions.count_U.sum())
+        return TaskResult(runs, {"lmc": True, "lmc_error": True, "cka": True, "loss": False}, texts, counts)
+
+    def _pair(self, context: EvaluationContext, system: str, seed: int | None) -> tuple[Any, Any]:
+        from seedbed.evaluate.networks import settled, untrained
+
+        if system == "untrained":
+            assert seed is not None
+            return context.frozen(system, seed), untrained(context.trained, key(seed, "other"))
+        first: Any = context.trained
+        other = settled(self.other.network(device=context.device))
+        if other.architecture != first.architecture:
+            raise InputError("other", "has another architecture than the model", value=str(self.other.path))
+        if self.other.tokenizer().digest != context.model.tokenizer().digest:
+            raise InputError("other", "has another tokenizer than the model", value=str(self.other.path))
+        return first, other.eval()
+
+    def _questions(self, context: EvaluationContext, texts: list[tuple[str, str]]) -> Questions:
+        """The rows of all documents that have a target; units are numbered anew."""
+        from seedbed.evaluate.connectivity import Questions
+        from seedbed.evaluate.encoding import Coder
+
+        vocabulary, found, length = context.vocabulary, Questions(), min(self.max_length, context.trained.max_length)
+        coder, causal = Coder.of(context.model.tokenizer(), length), context.trained.attention == "causal"
+        if not causal and vocabulary.mask is None:
+            raise InputError(self.name, "the model's tokenizer has no mask token", value=str(context.model.path))
+        documents: dict[int, int] = {}
+        for index, ((name, _), encoding) in enumerate(zip(texts, coder.encode([t for _, t in texts]), strict=True)):
+            whole = np.array(coder.wrap(encoding.ids), dtype=np.int64)
+            document = np.uint64(xxhash.xxh3_64_intdigest(name.encode()))
+            drawn = uniform(key(context.seed, "mode_connectivity"), document, np.arange(len(whole)))
+            for start in range(0, len(whole), length):
+                piece = whole[start : start + length]
+                if causal:
+                    row, columns, targets = piece[:-1], np.arange(len(piece) - 1), piece[1:]
+                else:
+                    assert vocabulary.mask is not None
+                    hidden = (drawn[start : start + length] < self.rate) & ~vocabulary.special_V[piece]
+                    columns = np.flatnonzero(hidden)
+                    row, targets = np.where(hidden, vocabulary.mask, piece), piece[columns]
+                if len(columns):
+                    found.rows.append(row.tolist())
+                    found.columns.append(columns)
+                    found.targets.append(targets)
+                    found.units.append(documents.setdefault(index, len(documents)))
+        if not found.rows:
+            raise InputError("split", f"the split '{self.split}' has no target", value=str(self.corpus.path))
+        return found
+
+    def _scored(
+        self,
+        context: EvaluationContext,
+        system: str,
+        seed: int | None,
+        first: Any,
+        other: Any,
+        questions: Questions,
+    ) -> SystemRun:
+        from seedbed.evaluate.connectivity import connectivity, line, similarity
+        from seedbed.evaluate.networks import pad_id
+
+        pad, count_U = pad_id(context.vocabulary), questions.count_U
+        nats_PU, errors_PU = line(first, other, questions, pad, self.points)
+        measures = {
+            "lmc": connectivity(nats_PU, count_U),
+            "lmc_error": connectivity(errors_PU, count_U),
+            "cka": similarity(first, other, questions, pad),
+            "loss": Measure((nats_PU[0] + nats_PU[-1]) / 2, count_U),
+        }
+        places = [f"{share:.3g}" for share in np.linspace(0.0, 1.0, self.points)]
+        empty = [""] * self.points
+        return SystemRun(system, seed, measures, Items(places, empty, empty, nats_PU.sum(1) / count_U.sum()))

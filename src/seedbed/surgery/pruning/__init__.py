@@ -1,0 +1,1 @@
+"""Pruning: a trained model with fewer weights."""
