@@ -1,8 +1,9 @@
 """A race: contestants in processes of their own, in turn, on the same documents; medians and ratios.
 
-Each contestant is a function of a module here, run by `python benchmarks/race.py MODULE CONTESTANT SPECIFICATION`;
-it prints one JSON line. Rounds alternate (A B C, A B C, ...), because a machine's speed drifts. A contestant's
-speed is real (not padding) tokens per second of its steps after the first few.
+A module with a race has CONTESTANTS, functions by name, of which the last is the one that the others are compared with;
+`python benchmarks/race.py MODULE CONTESTANT SPECIFICATION` runs one and prints one JSON line. Rounds alternate (A B C,
+A B C, ...), because a machine's speed drifts. Where the machine has no fast bf16 (by the probe that seedbed chooses its
+own arithmetic by), contestants called ..._bf16 are left out, and shares are of the best fp32 product.
 """
 
 from __future__ import annotations
@@ -10,106 +11,139 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import lzma
-import resource
+import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-WARMUP_STEPS = 3
+from texts import read_texts
+
+import seedbed  # before torch: it says how OpenMP's threads wait
+
+Specification = dict[str, Any]  # what a contestant is told; JSON
+Figures = dict[str, Any]  # what it tells; JSON
+Contestants = Mapping[str, Callable[[Specification], Figures]]
+_PEAK_SHAPES = ((4096, 384, 1536), (4096, 768, 3072), (2048, 2048, 2048))
+
+
+def setting(about: str, length: int) -> argparse.ArgumentParser:
+    """The data and the network, as all that measures training is told them."""
+    found = argparse.ArgumentParser(description=about, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    found.add_argument("--data", help="JSON Lines (plain or xz) with a text field; default: Python's own library")
+    found.add_argument("--max-mb", type=float, default=8, help="text used of it")
+    found.add_argument("--vocabulary", type=int, default=8192)
+    found.add_argument("--layers", type=int, default=6)
+    found.add_argument("--width", type=int, default=384)
+    found.add_argument("--heads", type=int, default=6)
+    found.add_argument("--length", type=int, default=length)
+    found.add_argument("--rows", type=int, default=32, help="rows of a step")
+    found.add_argument("--threads", type=int, default=2)
+    found.add_argument("--out", type=Path, help="a JSON file for the results")
+    return found
+
+
+def parser(about: str, length: int) -> argparse.ArgumentParser:
+    """What all races are told."""
+    found = setting(about, length)
+    found.add_argument("--only", nargs="*", help="some of the contestants")
+    return found
 
 
 def arguments(about: str, length: int) -> argparse.Namespace:
-    """What all training races can be told."""
-    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--data", help="JSON Lines (plain or xz) with a text field; default: Python's own library")
-    parser.add_argument("--max-mb", type=float, default=8, help="text used of it")
-    parser.add_argument("--vocabulary", type=int, default=8192)
-    parser.add_argument("--layers", type=int, default=6)
-    parser.add_argument("--width", type=int, default=384)
-    parser.add_argument("--heads", type=int, default=6)
-    parser.add_argument("--length", type=int, default=length)
-    parser.add_argument("--rows", type=int, default=32, help="rows of a step")
-    parser.add_argument("--tokens", type=int, default=150_000, help="real tokens that each contestant trains on")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", nargs="*", help="some of the contestants")
-    parser.add_argument("--out", type=Path, help="a JSON file for the results")
-    return parser.parse_args()
+    """Those, and what races for tokens per second are told."""
+    found = parser(about, length)
+    found.add_argument("--tokens", type=int, default=150_000, help="real tokens that each contestant trains on")
+    found.add_argument("--rounds", type=int, default=3)
+    return found.parse_args()
 
 
-def read_texts(data: str | None, max_mb: float) -> list[str]:
-    """Documents with their natural lengths, up to so many megabytes."""
-    if data is None:
-        paths = sorted(Path(json.__file__).parent.parent.glob("*.py"))
-        texts = [path.read_text(encoding="utf8", errors="replace") for path in paths]
-    else:
-        open_file = lzma.open if data.endswith(".xz") else open
-        with open_file(data, "rt", encoding="utf8") as file:
-            texts = [json.loads(line)["text"] for line in file]
-    kept, size = [], 0.0
-    for text in texts:
-        size += len(text.encode()) / 1e6
-        if size > max_mb:
-            break
-        kept.append(text)
-    return kept
+def prepare(
+    options: argparse.Namespace,
+    style: str,
+    algorithm: str,
+    folder: Path,
+    *,
+    texts: list[str] | None = None,
+    split: dict[str, float] | None = None,
+) -> Specification:
+    """Once for all contestants: corpus and tokenizer, by default of the documents as they are and none held out; and
+    the machine's best arithmetic."""
+    import torch
 
-
-def prepare(options: argparse.Namespace, style: str, algorithm: str, folder: Path) -> dict[str, Any]:
-    """Corpus and tokenizer, once for all contestants."""
-    import seedbed
+    from seedbed.train.precision import choose
 
     source = folder / "texts.jsonl"
     with source.open("w", encoding="utf8") as file:
-        for text in read_texts(options.data, options.max_mb):
+        for text in read_texts(options.data, options.max_mb) if texts is None else texts:
             file.write(json.dumps({"text": text}) + "\n")
+    steps: Any = seedbed  # given what a recipe would say, where the types speak of what that becomes
     with seedbed.workspace(folder / "runs"):
-        corpus = seedbed.build_corpus(read=[{"jsonl": {"path": str(source)}}], curate=[], split={})
-        tokenizer = seedbed.train_tokenizer(corpus=corpus, algorithm=algorithm, size=options.vocabulary, style=style)
-        seedbed.tokenize(corpus=corpus, tokenizer=tokenizer)
-    specification = {key: value for key, value in vars(options).items() if key not in ("out", "only")}
+        corpus = steps.build_corpus(read=[{"jsonl": {"path": str(source)}}], curate=[], split=split or {})
+        tokenizer = steps.train_tokenizer(corpus=corpus, algorithm=algorithm, size=options.vocabulary, style=style)
+        steps.tokenize(corpus=corpus, tokenizer=tokenizer)
+    torch.set_num_threads(options.threads)
+    places = {"runs": folder / "runs", "corpus": corpus.path, "tokenizer": tokenizer.path}
     return {
-        **specification,
-        "runs": str(folder / "runs"),
-        "corpus": str(corpus.path),
-        "tokenizer": str(tokenizer.path),
+        **{key: value for key, value in vars(options).items() if key not in ("out", "only")},
+        **{key: str(path) for key, path in places.items()},
+        "precision": choose("auto", torch.device("cpu")).as_dict(),
     }
 
 
-def race(module: str, contestants: list[str], specification: dict[str, Any], out: Path | None) -> None:
-    """Run the rounds, print the table, and keep the figures."""
-    from seedbed.core.machine import machine, versions
+def enter(contestants: Contestants, options: argparse.Namespace, specification: Specification) -> list[str]:
+    """Who runs on this machine."""
+    from seedbed.train.precision import Precision
 
-    peak = bf16_peak(specification["threads"])
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in contestants}
-    for round_number in range(specification["rounds"]):
-        for name in contestants:
-            figures = run_one(module, name, {**specification, "seed": round_number})
-            rows[name].append(figures)
-            print(f"round {round_number + 1}: {name:28} {figures['tokens_per_second']:9,.0f} tokens/s", flush=True)
-    facts = {"machine": machine(), "versions": versions(), "bf16_peak_gflops": round(peak), **specification}
-    for key in ("runs", "corpus", "tokenizer", "seed"):
-        facts.pop(key, None)
-    facts["data"] = Path(specification["data"]).name if specification["data"] else "Python's own library"
-    table = summarize(rows, contestants[-1], peak)
+    precision = Precision.from_dict(specification["precision"])
+    names = [name for name in contestants if not options.only or name in options.only]
+    absent = [name for name in names if name.endswith("_bf16") and precision.name != "bf16"]
+    if absent:
+        print(f"left out, for this machine has no fast bf16 - {precision}: {', '.join(absent)}", flush=True)
+    return [name for name in names if name not in absent]
+
+
+def rounds(
+    module: str, names: list[str], specification: Specification, describe: Callable[[Figures], str]
+) -> dict[str, list[Figures]]:
+    """All contestants in turn, round after round."""
+    rows: dict[str, list[Figures]] = {name: [] for name in names}
+    for number in range(specification["rounds"]):
+        for name in names:
+            rows[name].append(run_one(module, name, {**specification, "seed": number}))
+            print(f"round {number + 1}: {name:28} {describe(rows[name][-1])}", flush=True)
+    return rows
+
+
+def run_one(module: str, name: str, specification: Specification) -> Figures:
+    """One contestant in a process of its own, with as many cores as threads."""
+    command = [sys.executable, __file__, module, name, json.dumps(specification)]
+    environment = {**os.environ, "SEEDBED_CORES": str(specification["threads"])}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode != 0:
+        sys.exit(f"{name} failed:\n{done.stdout}\n{done.stderr}")
+    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def race(module: str, contestants: Contestants, options: argparse.Namespace, specification: Specification) -> None:
+    """A race for tokens per second: run the rounds, print the table, and keep the figures."""
+    names = enter(contestants, options, specification)
+    best = peak(specification)
+    rows = rounds(module, names, specification, lambda figures: f"{figures['tokens_per_second']:9,.0f} tokens/s")
+    table = summarize(rows, best["gflops"])
+    facts = facts_of(specification, peak=best)
     print(json.dumps(facts, indent=2))
-    print_table(table)
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps({"facts": facts, "table": table, "rounds": rows}, indent=2) + "\n", encoding="utf8")
+    print_table(table, best["arithmetic"])
+    keep(options.out, facts, table, rows)
 
 
-def summarize(rows: dict[str, list[dict[str, Any]]], first: str, peak: float) -> list[dict[str, Any]]:
-    """Medians, and the ratio of speeds to the contestant `first`, round by round."""
+def summarize(rows: dict[str, list[Figures]], peak_gflops: float) -> list[dict[str, Any]]:
+    """Medians, and the ratio of speeds to the last contestant, round by round."""
     table = []
     for name, results in rows.items():
-        ratios = [a["tokens_per_second"] / b["tokens_per_second"] for a, b in zip(results, rows[first], strict=True)]
         speeds = [figures["tokens_per_second"] for figures in results]
         flops = statistics.median(speeds) * results[0]["flops_per_token"]
         table.append(
@@ -117,9 +151,8 @@ def summarize(rows: dict[str, list[dict[str, Any]]], first: str, peak: float) ->
                 "contestant": name,
                 "tokens_per_second": statistics.median(speeds),
                 "spread": [min(speeds), max(speeds)],
-                "ratio": statistics.median(ratios),
-                "ratio_spread": [min(ratios), max(ratios)],
-                "share_of_bf16_peak": flops / (peak * 1e9),
+                **ratio(rows, name, "tokens_per_second"),
+                "share_of_peak": flops / (peak_gflops * 1e9),
                 "loss": statistics.mean(figures["loss"] for figures in results),
                 "padding": statistics.mean(figures["padding"] for figures in results),
                 "peak_memory_gib": max(figures["peak_memory_gib"] for figures in results),
@@ -129,191 +162,70 @@ def summarize(rows: dict[str, list[dict[str, Any]]], first: str, peak: float) ->
     return table
 
 
-def print_table(table: list[dict[str, Any]]) -> None:
+def ratio(rows: dict[str, list[Figures]], name: str, key: str, *, less_is_better: bool = False) -> dict[str, Any]:
+    """How many times better than the last contestant, round by round."""
+    pairs = [(own[key], last[key]) for own, last in zip(rows[name], rows[list(rows)[-1]], strict=True)]
+    ratios = [last / own if less_is_better else own / last for own, last in pairs]
+    return {"ratio": statistics.median(ratios), "ratio_spread": [min(ratios), max(ratios)]}
+
+
+def print_table(table: list[dict[str, Any]], arithmetic: str) -> None:
     print(
-        f"\n{'contestant':28} {'tokens/s':>9} {'ratio (min-max)':>20} {'peak':>6}"
+        f"\n{'contestant':28} {'tokens/s':>9} {'ratio (min-max)':>20} {f'of {arithmetic} peak':>13}"
         f" {'loss':>6} {'pad':>5} {'GiB':>5} {'M':>6}"
     )
     for row in table:
         low, high = row["ratio_spread"]
         print(
             f"{row['contestant']:28} {row['tokens_per_second']:9,.0f} {row['ratio']:6.2f} ({low:5.2f}-{high:5.2f})"
-            f" {row['share_of_bf16_peak']:8.0%} {row['loss']:6.3f} {row['padding']:5.0%}"
+            f" {row['share_of_peak']:13.0%} {row['loss']:6.3f} {row['padding']:5.0%}"
             f" {row['peak_memory_gib']:5.1f} {row['parameters'] / 1e6:6.1f}"
         )
 
 
-def run_one(module: str, name: str, specification: dict[str, Any]) -> dict[str, Any]:
-    command = [sys.executable, __file__, module, name, json.dumps(specification)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"{name} failed:\n{done.stdout}\n{done.stderr}")
-    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
-
-
-def bf16_peak(threads: int, seconds: float = 1.0) -> float:
-    """The best rate of a bf16 matrix product on this machine, in GFLOP/s."""
+def peak(specification: Specification, seconds: float = 1.0) -> dict[str, Any]:
+    """The best rate of a matrix product on this machine in GFLOP/s, and in which arithmetic: bf16 where that is fast,
+    else fp32, by torch's default or by what the probe has found to be faster and as exact."""
     import torch
 
-    torch.set_num_threads(threads)
-    best = 0.0
-    for rows, inner, columns in ((4096, 384, 1536), (4096, 768, 3072), (2048, 2048, 2048)):
-        a = torch.randn(rows, inner).bfloat16()
-        b = torch.randn(columns, inner).bfloat16()
-        end = time.perf_counter() + seconds / 3
-        while time.perf_counter() < end:
-            start = time.perf_counter()
-            for _ in range(5):
-                torch.nn.functional.linear(a, b)
-            best = max(best, 5 * 2 * rows * inner * columns / (time.perf_counter() - start) / 1e9)
-    return best
-
-
-def figures_of(steps: list[dict[str, float]], **facts: Any) -> dict[str, Any]:
-    """From each step's seconds (a clock), real tokens, positions and loss."""
-    measured = steps[WARMUP_STEPS:]
-    tokens = sum(step["tokens"] for step in measured)
-    positions = sum(step["positions"] for step in measured)
-    last = steps[-max(1, len(steps) // 4) :]
-    return {
-        "tokens_per_second": tokens / (measured[-1]["clock"] - steps[WARMUP_STEPS - 1]["clock"]),
-        "padding": 1 - tokens / positions,
-        "loss": statistics.mean(step["loss"] for step in last),
-        "peak_memory_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
-        **facts,
-    }
-
-
-def with_seedbed(
-    specification: dict[str, Any], model: dict[str, Any], objective: Any, precision: str = "auto"
-) -> dict[str, Any]:
-    """Train as `seedbed run` does, and read the figures from the run's own log."""
-    import seedbed
-    from seedbed.models import backbones
-
-    tokens_per_step = specification["rows"] * specification["length"]
-    with tempfile.TemporaryDirectory() as folder, seedbed.workspace(folder):
-        corpus, tokenizer = (
-            seedbed.Corpus.open(specification["corpus"]),
-            seedbed.Tokenizer.open(specification["tokenizer"]),
-        )
-        trained = seedbed.pretrain(
-            model=model,
-            tokenizer=tokenizer,
-            data={corpus: 1.0},
-            objective=objective,
-            optimizer={"adamw": {"lr": 1e-3, "weight_decay": 0.01}},
-            schedule={"linear": {}},
-            budget=f"{specification['tokens']} tokens",
-            length=specification["length"],
-            batch_tokens=tokens_per_step,
-            precision=precision,
-            seed=specification["seed"],
-        )
-        log = [json.loads(line) for line in (trained.path / "metrics.jsonl").read_text().splitlines()]
-        parameters = sum(p.numel() for p in trained.network().parameters())
-    ((name, options),) = model.items()
-    size = specification["vocabulary"]
-    share = 0.15 if name == "encoder" else 1.0
-    flops = backbones.create(name, **options).flops_per_token(size, specification["length"], targets=share)
-    steps, before = [], 0
-    for row in log:
-        steps.append(
-            {
-                "clock": row["time"]["seconds"],
-                "tokens": row["tokens"] - before,
-                "positions": tokens_per_step,
-                "loss": row["loss"],
-            }
-        )
-        before = row["tokens"]
-    return figures_of(steps, parameters=parameters, flops_per_token=flops)
-
-
-def with_trainer(
-    specification: dict[str, Any],
-    network: Any,
-    collate: Callable[..., Any],
-    rows: list[list[int]],
-    flops_per_token: float,
-    *,
-    bf16: bool,
-) -> dict[str, Any]:
-    """Train by transformers.Trainer."""
-    import torch
-    from transformers import Trainer, TrainerCallback, TrainingArguments
+    from seedbed.train.precision import Precision
 
     torch.set_num_threads(specification["threads"])
-    counted: list[tuple[int, int]] = []
-
-    def counting(features: list[Any]) -> Any:
-        batch = collate(features)
-        counted.append((int(batch["attention_mask"].sum()), batch["input_ids"].numel()))
-        return batch
-
-    class Clock(TrainerCallback):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self.times: list[float] = []
-
-        def on_step_end(self, *_: Any, **__: Any) -> None:
-            self.times.append(time.perf_counter())
-
-    mean = statistics.mean(len(row) for row in rows)
-    clock = Clock()
-    with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(
-            model=network,
-            args=TrainingArguments(
-                output_dir=folder,
-                per_device_train_batch_size=specification["rows"],
-                max_steps=max(WARMUP_STEPS + 3, round(specification["tokens"] / specification["rows"] / mean)),
-                learning_rate=1e-3,
-                weight_decay=0.01,
-                lr_scheduler_type="linear",
-                bf16=bf16,
-                use_cpu=True,
-                seed=specification["seed"],
-                logging_steps=1,
-                save_strategy="no",
-                report_to=[],
-                disable_tqdm=True,
-            ),
-            train_dataset=[{"input_ids": row} for row in rows],
-            data_collator=counting,
-            callbacks=[clock],
-        )
-        trainer.train()
-    losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
-    steps = [
-        {"clock": clock_time, "tokens": tokens, "positions": positions, "loss": loss}
-        for clock_time, (tokens, positions), loss in zip(clock.times, counted, losses, strict=False)
-    ]
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    return figures_of(steps, parameters=parameters, flops_per_token=flops_per_token)
+    chosen = Precision.from_dict(specification["precision"])
+    dtype = torch.bfloat16 if chosen.name == "bf16" else torch.float32
+    ways = sorted({"highest", chosen.products})
+    best = 0.0
+    for rows, inner, columns in _PEAK_SHAPES:
+        a, b = torch.randn(rows, inner).to(dtype), torch.randn(columns, inner).to(dtype)
+        for way in ways:
+            with Precision("fp32", way).applied():  # type: ignore[arg-type]
+                end = time.perf_counter() + seconds / len(ways) / len(_PEAK_SHAPES)
+                while time.perf_counter() < end:
+                    start = time.perf_counter()
+                    for _ in range(5):
+                        torch.nn.functional.linear(a, b)
+                    best = max(best, 5 * 2 * rows * inner * columns / (time.perf_counter() - start) / 1e9)
+    return {"arithmetic": chosen.name, "gflops": round(best)}
 
 
-def token_rows(specification: dict[str, Any], *, grouped: bool) -> list[list[int]]:
-    """The documents' ids, cut at the length; or joined and cut into rows of exactly the length."""
-    import numpy as np
+def facts_of(specification: Specification, **others: Any) -> dict[str, Any]:
+    """Where and on what the race was."""
+    from seedbed.core.machine import machine, versions
 
-    import seedbed
+    places = ("runs", "corpus", "tokenizer", "model")
+    facts = {"machine": machine(), "versions": versions(), **others, **specification}
+    facts["data"] = Path(specification["data"]).name if specification["data"] else "Python's own library"
+    return {key: value for key, value in facts.items() if key not in places}
 
-    with seedbed.workspace(specification["runs"]):
-        corpus, tokenizer = (
-            seedbed.Corpus.open(specification["corpus"]),
-            seedbed.Tokenizer.open(specification["tokenizer"]),
-        )
-        file = seedbed.tokenize(corpus=corpus, tokenizer=tokenizer).open("train")
-    length = specification["length"]
-    ids = np.asarray(file.tokens)
-    if grouped:
-        return ids[: len(ids) // length * length].reshape(-1, length).tolist()
-    pairs = zip(file.offsets, file.lengths, strict=True)
-    pieces = [ids[o + s : o + min(s + length, n)] for o, n in pairs for s in range(0, int(n), length)]
-    return [piece.tolist() for piece in pieces]
+
+def keep(out: Path | None, facts: dict[str, Any], table: list[dict[str, Any]], rows: Any) -> None:
+    """The results as a file."""
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps({"facts": facts, "table": table, "rounds": rows}, indent=2) + "\n", encoding="utf8")
 
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent))
     module_name, contestant, text = sys.argv[1:]
-    print(json.dumps(getattr(importlib.import_module(module_name), contestant)(json.loads(text))))
+    print(json.dumps(importlib.import_module(module_name).CONTESTANTS[contestant](json.loads(text))))
