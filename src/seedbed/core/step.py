@@ -129,6 +129,8 @@ steps = StepRegistry(
     "seedbed.data.tokenize",
     "seedbed.train.pretrain",
     "seedbed.surgery.grow",
+    "seedbed.surgery.hypernetwork.train",
+    "seedbed.surgery.hypernetwork.predict",
     "seedbed.surgery.pruning.prune",
     "seedbed.evaluate.step",
     "seedbed.worlds.generate",
