@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import subprocess
 import sys
 import textwrap
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from made_text import corpus_and_vocabulary
 
 from seedbed.core.errors import InputError
 from seedbed.recipe.execute import Workspace, run_plan, workspace
@@ -32,14 +32,7 @@ class World:
     """A corpus, a tokenizer and a small decoder that has learned something."""
 
     def __init__(self, root: Path) -> None:
-        self.root, dice = root, random.Random(0)
-        words = ["".join(dice.choices("abcdefghij", k=dice.randrange(2, 6))) for _ in range(40)]
-        rows = []
-        for index in range(80):
-            start = dice.randrange(len(words))
-            text = " ".join(words[(start + place) % len(words)] for place in range(dice.randrange(10, 40)))
-            rows.append({"id": f"d{index}", "text": text})
-        (root / "text.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        self.root = root
         self.training = {
             "data": {"corpus": 1.0},
             "objective": "clm",
@@ -49,10 +42,7 @@ class World:
             "precision": "fp32",
         }
         steps = {
-            "corpus": {"build_corpus": {"read": [{"jsonl": {"path": str(root / "text.jsonl")}}]}},
-            "vocabulary": {
-                "train_tokenizer": {"corpus": "corpus", "size": 300, "style": "decoder", "algorithm": "bpe"}
-            },
+            **corpus_and_vocabulary(root),
             "small": {
                 "pretrain": {
                     "model": {"decoder": DECODER},

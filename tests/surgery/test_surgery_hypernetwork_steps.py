@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from made_text import corpus_and_vocabulary
 
 from seedbed.core.counters import key
 from seedbed.core.errors import InputError
@@ -39,20 +39,9 @@ class World:
     """A corpus, its tokenizer, and places for results."""
 
     def __init__(self, root: Path) -> None:
-        self.root, dice = root, random.Random(0)
-        words = ["".join(dice.choices("abcdefghij", k=dice.randrange(2, 6))) for _ in range(40)]
-        rows = []
-        for index in range(80):
-            start = dice.randrange(len(words))
-            text = " ".join(words[(start + place) % len(words)] for place in range(dice.randrange(10, 40)))
-            rows.append({"id": f"d{index}", "text": text})
-        (root / "text.jsonl").write_text("\n".join(map(json.dumps, rows)))
-        reading = {"read": [{"jsonl": {"path": str(root / "text.jsonl")}}]}
-        algorithm = {"corpus": "corpus", "size": 300, "style": "decoder", "algorithm": "bpe"}
-        steps: dict[str, Any] = {"corpus": {"build_corpus": reading}, "vocabulary": {"train_tokenizer": algorithm}}
-        self.made: dict[str, Any] = run_plan(
-            make_plan(Recipe("world", steps, seed=3), Workspace(root / "runs").store), say=lambda line: None
-        )
+        self.root = root
+        plan = make_plan(Recipe("world", corpus_and_vocabulary(root), seed=3), Workspace(root / "runs").store)
+        self.made: dict[str, Any] = run_plan(plan, say=lambda line: None)
 
     def train(self, where: str = "runs", **parameters: Any) -> Hypernetwork:
         given = {

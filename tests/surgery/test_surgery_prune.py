@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from made_text import corpus_and_vocabulary
 
 from seedbed.compare.arms import trains
 from seedbed.core.errors import InputError
@@ -53,14 +53,8 @@ class World:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        texts = [" ".join(f"w{(start * step) % 23}" for step in range(1, 30)) for start in range(1, 60)]
-        rows = [json.dumps({"id": f"d{index}", "text": text}) for index, text in enumerate(texts)]
-        (root / "text.jsonl").write_text("\n".join(rows))
         steps: dict[str, Any] = {
-            "corpus": {"build_corpus": {"read": [{"jsonl": {"path": str(root / "text.jsonl")}}]}},
-            "vocabulary": {
-                "train_tokenizer": {"corpus": "corpus", "size": 300, "style": "decoder", "algorithm": "bpe"}
-            },
+            **corpus_and_vocabulary(root),
             "dense": {
                 "pretrain": {
                     "model": {"decoder": {"layers": 2, "width": 32, "heads": 2, "kernel": "products"}},
