@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -87,15 +86,13 @@ def test_frozen_surface(tmp_path):
     ]
 
 
-def test_help_and_imports_are_quick(tmp_path):
-    began = time.process_time()
+def test_help_and_imports_take_little(tmp_path):
     seedbed("--help", cwd=tmp_path)
     assert seedbed("--version", cwd=tmp_path).stdout.startswith("seedbed ")
     code = (
         "import sys, seedbed, seedbed.cli.main; print([m for m in ('torch', 'daft', 'tokenizers') if m in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
-    assert time.process_time() - began < 5  # of this process; the real limit is what must not be imported
 
 
 def test_every_method_can_be_listed_and_shown(tmp_path):

@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ import yaml
 
 from seedbed import registries
 from seedbed.core.errors import InputError
-from seedbed.papers import catalogue
 from seedbed.papers.catalogue import FOLDER, STATUSES, VERDICTS, find_component, find_paper, load_catalogue
 
 ROOT = Path(__file__).parents[2]
@@ -163,10 +161,7 @@ def test_papers_are_found_by_number():
         find_paper("wechsel")
 
 
-def test_loading_is_quick_and_imports_little():
-    began = time.process_time()
-    catalogue.load_catalogue.__wrapped__(FOLDER)
-    assert time.process_time() - began < 0.2  # 6 ms on an idle machine
+def test_searching_imports_little():
     code = (
         "import sys; from seedbed.papers.search import search; search('tokenizer')\n"
         "print([m for m in ('torch', 'daft', 'numpy', 'pydantic', 'yaml') if m in sys.modules])"
