@@ -16,11 +16,9 @@ from seedbed.optim import Optimizer, Schedule, optimizers, schedules
 from seedbed.surgery.hypernetwork.artifact import Hypernetwork
 from seedbed.surgery.hypernetwork.sampling import sample
 from seedbed.train.budget import Budget, Every
-from seedbed.train.plan import prepare_data
+from seedbed.train.plan import VOCABULARY, budget_tokens, prepare_data
 from seedbed.train.pretrain import check_sizes
 from seedbed.vocabulary.artifact import Tokenizer
-
-_VOCABULARY = 16384  # of a plan whose tokenizer is not made yet
 
 
 @step("train_hypernetwork", gives=Hypernetwork, papers=["164"], resumable=True, distributed=True)
@@ -108,15 +106,13 @@ train_hypernetwork.prepare(prepare_data)
 @train_hypernetwork.estimate
 def estimate(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, Any]]) -> Estimate:
     """Tokens, and the FLOPs of a mean configuration on them; what predicting its weights costs is not foreseen."""
-    size = counts_of(parameters["tokenizer"]).get("size", _VOCABULARY)
+    size = counts_of(parameters["tokenizer"]).get("size", VOCABULARY)
     like = parameters["model"].build().architecture(size)
     small = sample(like, parameters["layers"], parameters["width"], parameters["configurations"], parameters["seed"])
     per_token = sum(one.flops_per_token(parameters["length"]) for one in small) / len(small)
-    budget = parameters["budget"]
-    if budget.unit == "epochs":
-        return Estimate(notes="the budget counts epochs")
-    row = parameters["batch_tokens"] // parameters["length"] * parameters["length"]
-    tokens = float(budget.amount * (row if budget.unit == "steps" else 1))
+    tokens = budget_tokens(parameters, counts_of)
+    if tokens is None:
+        return Estimate(notes="the budget counts epochs of data that are not made yet")
     flops = tokens * parameters["meta_batch"] * per_token
     counts = {"tokens": tokens, "flops": flops}
     return Estimate(tokens=tokens, flops=flops, notes="without the prediction of weights", counts=counts)
