@@ -1,4 +1,4 @@
-"""What the scripts can be told that measure methods on one network, each method in its turn."""
+"""What several scripts can be told."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
+def add_network(parser: argparse.ArgumentParser, layers: int = 6, width: int = 384, heads: int = 6) -> None:
+    """The network's shape, and a file for what is measured of it."""
+    parser.add_argument("--layers", type=int, default=layers)
+    parser.add_argument("--width", type=int, default=width)
+    parser.add_argument("--heads", type=int, default=heads)
+    parser.add_argument("--vocabulary", type=int, default=8192)
+    parser.add_argument("--out", type=Path, help="a JSON file for the results")
+
+
 def parser(about: str | None, contestants: Iterable[str]) -> argparse.ArgumentParser:
-    """The network's shape, some of the contestants, and a file."""
+    """Of the scripts that measure methods on one network, each method in its turn."""
     found = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    found.add_argument("--layers", type=int, default=6)
-    found.add_argument("--width", type=int, default=384)
-    found.add_argument("--heads", type=int, default=6)
-    found.add_argument("--vocabulary", type=int, default=8192)
+    add_network(found)
     found.add_argument("--only", nargs="*", choices=list(contestants))
-    found.add_argument("--out", type=Path, help="a JSON file for the results")
     return found

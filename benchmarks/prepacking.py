@@ -18,10 +18,10 @@ import json
 import statistics
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from options import add_network
 
 Part = tuple[Any, Any, Any, np.ndarray, np.ndarray]  # tokens, segments, positions, flat places of last tokens, prompts
 
@@ -33,14 +33,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sigma", type=float, default=1.0, help="of the logarithm of the length")
     parser.add_argument("--longest", type=int, default=512)
     parser.add_argument("--tokens", type=int, default=8192, help="places in a batch")
-    parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--heads", type=int, default=4)
-    parser.add_argument("--vocabulary", type=int, default=8192)
+    add_network(parser, layers=4, width=256, heads=4)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--out", type=Path, help="a JSON file for the results")
     return parser.parse_args()
 
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from options import add_network
 from texts import read_texts
 
 import seedbed  # before torch: it says how OpenMP's threads wait
@@ -35,14 +36,10 @@ def setting(about: str, length: int) -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(description=about, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     found.add_argument("--data", help="JSON Lines (plain or xz) with a text field; default: Python's own library")
     found.add_argument("--max-mb", type=float, default=8, help="text used of it")
-    found.add_argument("--vocabulary", type=int, default=8192)
-    found.add_argument("--layers", type=int, default=6)
-    found.add_argument("--width", type=int, default=384)
-    found.add_argument("--heads", type=int, default=6)
+    add_network(found)
     found.add_argument("--length", type=int, default=length)
     found.add_argument("--rows", type=int, default=32, help="rows of a step")
     found.add_argument("--threads", type=int, default=2)
-    found.add_argument("--out", type=Path, help="a JSON file for the results")
     return found
 
 
