@@ -28,6 +28,14 @@ class Questions:
     columns: list[np.ndarray] = field(default_factory=list)
     targets: list[np.ndarray] = field(default_factory=list)
     units: list[int] = field(default_factory=list)
+    numbers: dict[int, int] = field(default_factory=dict)  # of documents, as units
+
+    def add(self, document: int, row: list[int], columns: np.ndarray, targets: np.ndarray) -> None:
+        """Another row; documents become units in the order in which they come."""
+        self.rows.append(row)
+        self.columns.append(columns)
+        self.targets.append(targets)
+        self.units.append(self.numbers.setdefault(document, len(self.numbers)))
 
     @property
     def count_U(self) -> np.ndarray:

@@ -1,13 +1,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import xxhash
 
-from seedbed.core.counters import key, uniform
 from seedbed.core.errors import InputError
 from seedbed.corpus.artifact import Corpus
 from seedbed.evaluate import tasks
@@ -15,18 +12,7 @@ from seedbed.evaluate.task import EvaluationContext, Items, Measure, SystemRun, 
 
 if TYPE_CHECKING:
     from seedbed.evaluate.encoding import Coder
-
-
-@dataclass
-class Window:
-    """A masked piece of a document: `ids` for the network, `truth` before masking, `columns` where it is masked."""
-
-    document: int
-    ids: list[int]
-    truth: np.ndarray
-    columns: np.ndarray
-    bytes: np.ndarray  # of the text under each masked token
-    names: list[str]
+    from seedbed.evaluate.masking import Window
 
 
 @tasks.register("masked_accuracy")
@@ -63,6 +49,7 @@ class MaskedAccuracy:
     def run(self, context: EvaluationContext) -> TaskResult:
         from seedbed.evaluate.documents import sample_documents
         from seedbed.evaluate.encoding import Coder
+        from seedbed.evaluate.masking import masked_windows
         from seedbed.evaluate.networks import pad_id, score_targets
 
         context.require("bidirectional", self.name, instead="bits_per_byte")
@@ -72,7 +59,8 @@ class MaskedAccuracy:
         coder = Coder.of(context.model.tokenizer(), min(self.max_length, context.trained.max_length))
         names = [str(document["id"]) for document in documents]
         texts = [str(document["text"]) for document in documents]
-        windows = self._windows(coder, names, texts, context)
+        mask = context.vocabulary.mask
+        windows = masked_windows(coder, names, texts, mask=mask, rate=self.rate, seed=context.seed)
         if not windows:
             raise InputError(
                 "split", f"no token of the split '{self.split}' was masked", fix="more documents, a higher rate"
@@ -89,27 +77,6 @@ class MaskedAccuracy:
         counts = {"documents": len(documents), "masked_tokens": sum(map(len, targets))}
         higher = {"accuracy": True, "nats": False, "bits_per_masked_byte": False}
         return TaskResult(runs, higher, list(zip(names, texts, strict=True)), counts)
-
-    def _windows(self, coder: Coder, names: list[str], texts: list[str], context: EvaluationContext) -> list[Window]:
-        """All pieces with a masked token. A place's number depends on the document's id and the token's index."""
-        assert context.vocabulary.mask is not None
-        found = []
-        stream = key(context.seed, "masked_accuracy")
-        for index, (name, text, encoding) in enumerate(zip(names, texts, coder.encode(texts), strict=True)):
-            drawn = uniform(stream, np.uint64(xxhash.xxh3_64_intdigest(name.encode())), np.arange(len(encoding.ids)))
-            whole, spans = np.array(encoding.ids, dtype=np.int64), encoding.offsets  # each access makes the list anew
-            for start in range(0, len(whole), coder.room):
-                places = np.flatnonzero(drawn[start : start + coder.room] < self.rate)
-                if not len(places):
-                    continue
-                columns = places + len(coder.prefix)
-                truth = np.array(coder.wrap(whole[start : start + coder.room].tolist()), dtype=np.int64)
-                masked = truth.copy()
-                masked[columns] = context.vocabulary.mask
-                sizes = np.array([len(text[slice(*spans[start + place])].encode()) for place in places])
-                item = [f"{name}:{start + place}" for place in places]
-                found.append(Window(index, masked.tolist(), truth, columns, sizes, item))
-        return found
 
     def _scored(
         self,

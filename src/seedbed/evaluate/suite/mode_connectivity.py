@@ -3,9 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xxhash
 
-from seedbed.core.counters import key, uniform
+from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.corpus.artifact import Corpus
 from seedbed.evaluate import tasks
@@ -29,10 +28,9 @@ class ModeConnectivity:
     mean of the ends. The models should share their beginning, as two that were trained on from one pruned model do:
     hidden units of others stand in another order, and no permutation is looked for.
 
-    Targets: of causal models all tokens but a row's first, of bidirectional ones a masked share `rate`, chosen by a
-    hash of document, place and seed. Documents are cut into rows without overlap. Systems: the two models; two
-    untrained networks, whose similarity is the floor. Items: the loss along the line. Intervals draw documents; that
-    of `cka` is linearized.
+    Targets: of causal models all tokens but a row's first, of bidirectional ones those that `masked_accuracy` masks, a
+    share `rate`. Documents are cut into rows without overlap. Systems: the two models; two untrained networks, whose
+    similarity is the floor. Items: the loss along the line. Intervals draw documents; that of `cka` is linearized.
     """
 
     def __init__(
@@ -86,30 +84,25 @@ class ModeConnectivity:
         """The rows of all documents that have a target; units are numbered anew."""
         from seedbed.evaluate.connectivity import Questions
         from seedbed.evaluate.encoding import Coder
+        from seedbed.evaluate.masking import masked_windows
 
         vocabulary, found, length = context.vocabulary, Questions(), min(self.max_length, context.trained.max_length)
         coder, causal = Coder.of(context.model.tokenizer(), length), context.trained.attention == "causal"
         if not causal and vocabulary.mask is None:
             raise InputError(self.name, "the model's tokenizer has no mask token", value=str(context.model.path))
-        documents: dict[int, int] = {}
-        for index, ((name, _), encoding) in enumerate(zip(texts, coder.encode([t for _, t in texts]), strict=True)):
-            whole = np.array(coder.wrap(encoding.ids), dtype=np.int64)
-            document = np.uint64(xxhash.xxh3_64_intdigest(name.encode()))
-            drawn = uniform(key(context.seed, "mode_connectivity"), document, np.arange(len(whole)))
-            for start in range(0, len(whole), length):
-                piece = whole[start : start + length]
-                if causal:
-                    row, columns, targets = piece[:-1], np.arange(len(piece) - 1), piece[1:]
-                else:
-                    assert vocabulary.mask is not None
-                    hidden = (drawn[start : start + length] < self.rate) & ~vocabulary.special_V[piece]
-                    columns = np.flatnonzero(hidden)
-                    row, targets = np.where(hidden, vocabulary.mask, piece), piece[columns]
-                if len(columns):
-                    found.rows.append(row.tolist())
-                    found.columns.append(columns)
-                    found.targets.append(targets)
-                    found.units.append(documents.setdefault(index, len(documents)))
+        names, contents = [name for name, _ in texts], [text for _, text in texts]
+        if causal:
+            for index, encoding in enumerate(coder.encode(contents)):
+                whole = np.array(coder.wrap(encoding.ids), dtype=np.int64)
+                for start in range(0, len(whole) - 1, length):
+                    piece = whole[start : start + length]
+                    if len(piece) > 1:
+                        found.add(index, piece[:-1].tolist(), np.arange(len(piece) - 1), piece[1:])
+        else:
+            assert vocabulary.mask is not None
+            windows = masked_windows(coder, names, contents, mask=vocabulary.mask, rate=self.rate, seed=context.seed)
+            for window in windows:
+                found.add(window.document, window.ids, window.columns, window.truth[window.columns])
         if not found.rows:
             raise InputError("split", f"the split '{self.split}' has no target", value=str(self.corpus.path))
         return found
