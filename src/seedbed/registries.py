@@ -12,6 +12,7 @@ _PLACES = {
     "steps": "seedbed.core.step:steps",
     "readers": "seedbed.corpus:readers",
     "curation": "seedbed.corpus:curation",
+    "scorers": "seedbed.corpus:scorers",
     "tokenizers": "seedbed.vocabulary:algorithms",
     "samplers": "seedbed.data:samplers",
     "objectives": "seedbed.objectives:objectives",

@@ -6,16 +6,19 @@ import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 
+from seedbed.core.artifact import Artifact
 from seedbed.core.schema import build_value, resolve
 from seedbed.core.step import StepContext
-from seedbed.corpus import curation, readers
+from seedbed.corpus import curation, readers, scorers
 from seedbed.corpus.artifact import Corpus
 from seedbed.corpus.build import build_corpus
 from seedbed.corpus.documents import COLUMNS, Unreadable
+from seedbed.corpus.scoring import RECORD
 
 Documents = dict[str, str]  # id -> text
 
@@ -51,9 +54,14 @@ def dropped(method: Any, documents: Documents | list[dict[str, str]], partitions
 
 
 def built(registry: Any, name: str, **parameters: Any) -> Any:
-    """A component as a plan would make it, corpora opened."""
+    """A component as a plan would make it, artifacts opened."""
     component = registry.parse({name: parameters})
-    return component.build(build_artifact=lambda reference: Corpus(reference.target))
+    return component.build(build_artifact=_opened)
+
+
+def _opened(reference: Any) -> Artifact:
+    """An artifact without a manifest, as a test made it."""
+    return Artifact.kinds[reference.kind](reference.target)
 
 
 def read(name: str, **parameters: Any) -> tuple[list[Any], list[Unreadable]]:
@@ -78,10 +86,39 @@ def make_corpus(tmp_path: Path) -> Callable[..., tuple[Corpus, dict[str, Any]]]:
         folder.mkdir(parents=True)
         context = StepContext(folder=folder, name=name, parameters={})
         parameters = resolve(build_corpus.function, given)
-        build_corpus.function(context, **build_value(parameters, lambda reference: Corpus(reference.target)))
+        build_corpus.function(context, **build_value(parameters, _opened))
         return Corpus(folder), context.counts
 
     return make
+
+
+class LengthScorer:
+    """A scorer for tests: characters, and the first word."""
+
+    columns: ClassVar[dict[str, type]] = {"score": float, "first": str}
+
+    def fit(self, folder: Path, say: Any) -> dict[str, Any]:
+        return {"examples": 0}
+
+    @staticmethod
+    def load(folder: Path) -> LengthScorer:
+        return LengthScorer()
+
+    def score(self, texts: Any) -> dict[str, Any]:
+        lengths = np.array([len(text) or np.nan for text in texts])
+        return {"score": lengths, "first": [(text.split() or [None])[0] for text in texts]}
+
+
+def length_scorer(folder: Path) -> Path:
+    """A folder that the curation step `score` takes."""
+    if "length" not in scorers:
+        scorers.register("length")(LengthScorer)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RECORD).write_text(json.dumps({"method": "length"}), encoding="utf8")
+    (folder / "manifest.json").write_text(
+        json.dumps({"kind": "scorer", "fingerprint": "length", "files": {}, "format": 1}), encoding="utf8"
+    )
+    return folder
 
 
 @pytest.fixture
@@ -91,5 +128,5 @@ def helpers() -> Any:
 
     return SimpleNamespace(
         frame_of=frame_of, tagged=tagged, dropped=dropped, built=built, read=read, write_jsonl=write_jsonl,
-        readers=readers, curation=curation,
+        readers=readers, curation=curation, length_scorer=length_scorer,
     )  # fmt: skip

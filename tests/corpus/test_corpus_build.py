@@ -322,3 +322,42 @@ assert daft.from_pydict({"a": [1]}).count_rows() == 1
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0 and not done.stdout and not done.stderr, done.stderr
+
+
+def test_what_is_taken_out_of_texts_is_kept_and_counted(make_corpus: Any, tmp_path: Path, helpers: Any) -> None:
+    from seedbed.corpus.engine import daft
+    from seedbed.corpus.tagging import edits_json
+
+    class Shorten:
+        """Takes the last word of every text that has two."""
+
+        def __call__(self, frame: Any, /) -> Any:
+            rows = frame.to_pylist()
+            for row in rows:
+                head, _, last = row["text"].rpartition(" ")
+                row["edits"] = edits_json([("last word", last)] if head else [])
+                row["text"] = head or last
+                row["reason"] = "one word" if last == "gone" else None
+            return daft.from_pylist(rows)
+
+    path = helpers.write_jsonl(
+        tmp_path / "a.jsonl",
+        [{"id": "a", "text": "one two"}, {"id": "b", "text": "three"}, {"id": "c", "text": "gone"}],
+    )
+    helpers.curation._entries.pop("shorten", None)
+    helpers.curation.register("shorten")(Shorten)
+    try:
+        corpus, counts = make_corpus(read=[{"jsonl": str(path)}], curate=["shorten", "shorten"], split={})
+    finally:
+        helpers.curation._entries.pop("shorten")
+    assert list(corpus.edited()) == [{"id": "a", "step": "shorten", "edits": [("last word", "two")]}]
+    assert counts["edited"] == {"shorten": {"documents": 1, "bytes": 4}}
+    assert {row["id"]: row["text"] for row in corpus.documents()} == {"a": "one", "b": "three"}
+
+
+def test_a_scorer_adds_columns(make_corpus: Any, tmp_path: Path, helpers: Any) -> None:
+    path = helpers.write_jsonl(tmp_path / "a.jsonl", [{"id": "a", "text": "one two"}, {"id": "b", "text": ""}])
+    scorer = str(helpers.length_scorer(tmp_path / "scorer"))
+    corpus, _ = make_corpus(read=[{"jsonl": str(path)}], curate=[{"score": {"by": scorer, "name": "size"}}], split={})
+    found = {row["id"]: (row["size"], row["size_first"]) for row in corpus.documents()}
+    assert found == {"a": (7.0, "one"), "b": (None, None)}

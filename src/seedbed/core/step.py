@@ -125,6 +125,7 @@ class StepRegistry(Registry[Any]):
 
 steps = StepRegistry(
     "seedbed.corpus.build",
+    "seedbed.corpus.train_scorer",
     "seedbed.vocabulary.train",
     "seedbed.data.tokenize",
     "seedbed.train.pretrain",

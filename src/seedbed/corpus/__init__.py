@@ -9,6 +9,7 @@ from typing import Any
 
 from seedbed.core.registry import Registry
 from seedbed.corpus.documents import Curation, Document, Reader, Unreadable
+from seedbed.corpus.scoring import Scoring, Trainable
 
 readers: Registry[Any] = Registry(
     "reader", "seedbed.corpus.reading", about="from files to documents with id, source, license, domain, metadata"
@@ -16,5 +17,8 @@ readers: Registry[Any] = Registry(
 curation: Registry[Any] = Registry(
     "curation", "seedbed.corpus.curating", about="what is changed, scored or dropped in a corpus, with reasons"
 )
+scorers: Registry[Any] = Registry(
+    "scorer", "seedbed.corpus.rating", about="what learns to score documents: quality, perplexity, language, toxicity"
+)
 
-__all__ = ["Curation", "Document", "Reader", "Unreadable", "curation", "readers"]
+__all__ = ["Curation", "Document", "Reader", "Scoring", "Trainable", "Unreadable", "curation", "readers", "scorers"]

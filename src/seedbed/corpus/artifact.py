@@ -19,10 +19,11 @@ _ORDER = ("train", "validation", "test")
 
 
 class Corpus(Artifact):
-    """data/<split>-00000.parquet, dropped/<nn>-<step>-00000.parquet, quarantine.jsonl.
+    """data/<split>-00000.parquet, dropped/ and edited/<nn>-<step>-00000.parquet, quarantine.jsonl.
 
-    `counts`: `read`, `kept` (documents, bytes), `quarantined` (documents), `dropped` (by step), `splits`, `domains`,
-    `renamed` (documents whose id was taken).
+    `counts`: `read`, `kept` (documents, bytes), `quarantined` (documents), `dropped` and `edited` (by step: bytes that
+    went with documents, and out of documents that stay, which may be negative), `splits`, `domains`, `renamed`
+    (documents whose id was taken).
     """
 
     kind = "corpus"
@@ -63,12 +64,12 @@ class Corpus(Artifact):
 
     def dropped(self) -> Iterator[dict[str, Any]]:
         """What curation removed, step by step, with the columns `step` and `reason`."""
-        import pyarrow.parquet as pq
+        return self._rows("dropped")
 
-        for path in self._files("dropped"):
-            with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(batch_size=512):
-                    yield from batch.to_pylist()
+    def edited(self) -> Iterator[dict[str, Any]]:
+        """What curation took out of texts that stay: `id`, `step`, `edits` (pairs of why, and the text)."""
+        for row in self._rows("edited"):
+            yield row | {"edits": [tuple(edit) for edit in json.loads(row["edits"])]}
 
     def quarantine(self) -> Iterator[dict[str, Any]]:
         """What could not be read: file, line, reason."""
@@ -86,6 +87,14 @@ class Corpus(Artifact):
 
     def _files(self, folder: str) -> list[Path]:
         return sorted((self.path / folder).glob("*.parquet"))
+
+    def _rows(self, folder: str) -> Iterator[dict[str, Any]]:
+        import pyarrow.parquet as pq
+
+        for path in self._files(folder):
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(batch_size=512):
+                    yield from batch.to_pylist()
 
     def _size(self, split: str, what: str) -> int:
         counted = self.counts.get("splits", {}).get(split)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from seedbed.core.errors import InputError
-from seedbed.core.registry import Component, Registry
+from seedbed.core.registry import Component
 from seedbed.core.source import Source
 from seedbed.core.step import Estimate, StepContext, step
 
 from . import Curation, Reader, curation, readers
 from .artifact import Corpus
+from .names import method_name
 
 if TYPE_CHECKING:
     from .splits import Splitter
@@ -43,7 +43,8 @@ def build_corpus(
 ) -> None:
     """Makes a corpus: documents from files, curated, and parted into `train` and held-out splits.
 
-    `curate` steps run in order; a document that one of them drops stands in `dropped/` with step and reason. A
+    `curate` steps run in order; a document that one of them drops stands in `dropped/` with step and reason, and what
+    one takes out of a text in `edited/`. A
     document's split is decided by the hash of `split_by` (a column such as `id` or `source`, or `metadata.<field>`),
     so documents with the same value stay together, and none moves when others are added. Documents are ordered by
     id. InputError: more than `max_unreadable` of the input in quarantine, or nothing left for a corpus.
@@ -72,13 +73,6 @@ def _estimate(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, A
     total = sum(size for size in sizes if size is not None)
     seconds = total / _BYTES_PER_SECOND + len(parameters["curate"]) * total / _BYTES_PER_SECOND_AND_STEP
     return Estimate(seconds=1 + seconds, tokens=total / _BYTES_PER_TOKEN, notes=f"{total / 1e6:.1f} MB of input")
-
-
-def method_name(registry: Registry[Any], method: Any) -> str:
-    """The name that a built component is registered under."""
-    target = method.func if isinstance(method, functools.partial) else type(method)
-    names = [entry.name for entry in registry if entry.target is target]
-    return names[0] if names else str(getattr(target, "__name__", target))
 
 
 def _input_bytes(component: Component[Reader]) -> float | None:
@@ -116,10 +110,12 @@ def _take_in(context: StepContext, read: list[Reader], folder: Path, max_unreada
 
 def _finish(context: StepContext, curate: list[Curation], paths: list[Path], work: Path, splitter: Splitter) -> None:
     """Curation, step by step, and the finished files."""
-    from .stages import kept_runs, run_stage, write_dropped, write_splits
+    from .stages import kept_runs, run_stage, write_dropped, write_edits, write_splits
 
     stages = []
     tally: dict[str, dict[str, int]] = context.counts.setdefault("dropped", {})
+    edits: dict[str, dict[str, int]] = context.counts.setdefault("edited", {})
+    before = context.counts["read"]["bytes"]
     for number, method in enumerate(curate):
         name = method_name(curation, method)
         try:
@@ -132,8 +128,12 @@ def _finish(context: StepContext, curate: list[Curation], paths: list[Path], wor
         counts = tally.setdefault(name, {"documents": 0, "bytes": 0})
         for what, count in stage.dropped_counts.items():
             counts[what] += count
-        context.say(f"{name}: dropped {stage.dropped_counts['documents']}, kept {stage.num_kept}")
-        if not stage.num_kept:
+        counts = edits.setdefault(name, {"documents": 0, "bytes": 0})
+        counts["documents"] += stage.num_edited
+        counts["bytes"] += before - stage.dropped_counts["bytes"] - stage.kept_counts["bytes"]
+        before = stage.kept_counts["bytes"]
+        context.say(f"{name}: dropped {stage.dropped_counts['documents']}, kept {stage.kept_counts['documents']}")
+        if not stage.kept_counts["documents"]:
             raise InputError(
                 f"curate.{number}.{name}", "drops every document that is left", fix="loosen it, or leave it out"
             )
@@ -143,6 +143,7 @@ def _finish(context: StepContext, curate: list[Curation], paths: list[Path], wor
         _remove(paths)
     splits, domains = write_splits(context.folder, runs, splitter)
     write_dropped(context.folder, stages, runs[0])
+    write_edits(context.folder, stages)
     context.counts["splits"], context.counts["domains"] = splits, domains
     context.counts["kept"] = {what: sum(counts[what] for counts in splits.values()) for what in ("documents", "bytes")}
 
@@ -158,6 +159,8 @@ def _check(context: StepContext) -> None:
     counts = context.counts
     gone = sum(row["documents"] for row in counts["dropped"].values())
     assert counts["read"]["documents"] == counts["kept"]["documents"] + gone, counts
+    changed = sum(rows["bytes"] for what in ("dropped", "edited") for rows in counts[what].values())
+    assert counts["read"]["bytes"] == counts["kept"]["bytes"] + changed, counts
     if not counts["splits"]["train"]["documents"]:
         raise InputError("split", "leaves no document to train on", value=counts["kept"]["documents"])
     for name, row in counts["splits"].items():

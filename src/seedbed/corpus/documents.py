@@ -47,7 +47,8 @@ class Curation(Protocol):
 
     It gets the columns of COLUMNS and the scores of earlier steps, and returns one row for each row, with the same
     ids, in any order. It may change columns and add scores; columns that begin with `_` are scratch and do not
-    stay. A document whose string column `reason` is not null is dropped; without such a column all stay.
+    stay. A document whose string column `reason` is not null is dropped; without such a column all stay. What it takes
+    out of a text that stays it may tell in the string column `edits` (see `tagging.edits_json`).
     What it decides must not depend on the order of rows or on how they are partitioned.
     """
 

@@ -25,16 +25,23 @@ from .tables import ParquetWriter, RunWriter, merged, text_bytes
 Counts = dict[str, int]
 
 
+_TAGS = ("reason", "edits")  # what a step says of a document, which the next step does not see
+
+
 @dataclass(frozen=True)
 class Stage:
-    """What one curation step made: all documents, tagged; and those that it dropped, as sorted runs."""
+    """What one curation step made: all documents, tagged; those that it dropped, and what it took from others, as
+    sorted runs.
+    """
 
     label: str
     step: str
     tagged: list[Path]
-    num_kept: int
+    kept_counts: Counts
     dropped: list[Path]
     dropped_counts: Counts
+    edited: list[Path]
+    num_edited: int
 
 
 def run_stage(method: Curation, step: str, number: int, paths: Sequence[Path], folder: Path) -> Stage:
@@ -42,7 +49,7 @@ def run_stage(method: Curation, step: str, number: int, paths: Sequence[Path], f
     label = f"{number:02d}-{step}"
     frame = daft.read_parquet([str(path) for path in paths])
     if "reason" in frame.column_names:
-        frame = frame.where(daft.col("reason").is_null()).exclude("reason")
+        frame = frame.where(daft.col("reason").is_null()).exclude(*_TAGS)
     with daft.execution_config_ctx(
         scantask_max_parallel=1,  # else it reads ahead in all files at once
         parquet_target_row_group_size=tables.GROUP_BYTES,
@@ -52,11 +59,13 @@ def run_stage(method: Curation, step: str, number: int, paths: Sequence[Path], f
     tagged = sorted((folder / label).glob("*.parquet"))
     came, went = sum(map(_num_kept, paths)), sum(pq.read_metadata(path).num_rows for path in tagged)
     assert went == came, f"{step}: {came} documents came in, {went} went out"
-    dropped = RunWriter(folder / f"{label}-dropped")
+    dropped, edited = RunWriter(folder / f"{label}-dropped"), RunWriter(folder / f"{label}-edited", measured="edits")
     for table in _rows(tagged, dropped=True):
         dropped.add(table.append_column("step", pa.array([step] * table.num_rows, pa.string())))
-    runs = dropped.close() if dropped.documents else []
-    return Stage(label, step, tagged, came - dropped.documents, runs, dropped.counts)
+    for table in _edits(tagged):
+        edited.add(table.append_column("step", pa.array([step] * table.num_rows, pa.string())))
+    kept = {"documents": came - dropped.documents, "bytes": _kept_bytes(tagged)}
+    return Stage(label, step, tagged, kept, dropped.close(), dropped.counts, edited.close(), edited.documents)
 
 
 def kept_runs(paths: Sequence[Path], folder: Path) -> list[Path]:
@@ -95,6 +104,17 @@ def write_dropped(folder: Path, stages: Sequence[Stage], like: Path) -> None:
             writer.close()
 
 
+def write_edits(folder: Path, stages: Sequence[Stage]) -> None:
+    """What each step took out of texts that stay, in the order of ids: `id, step, edits`."""
+    schema = pa.schema([pa.field(name, pa.string()) for name in ("id", "step", "edits")])
+    for stage in stages:
+        if stage.edited:
+            writer = ParquetWriter(folder / "edited", stage.label, schema, measured="edits")
+            for table in merged(stage.edited):
+                writer.add(table)
+            writer.close()
+
+
 def _in_order(frame: daft.DataFrame, step: str) -> daft.DataFrame:
     """The columns of every corpus, then scores, then the reason; no scratch columns."""
     names = frame.column_names
@@ -102,9 +122,9 @@ def _in_order(frame: daft.DataFrame, step: str) -> daft.DataFrame:
     assert not lost, f"{step} lost the columns {lost}"
     string = daft.DataType.string()
     columns = [daft.col(name).cast(string) for name in COLUMNS]
-    scores = [name for name in names if name not in (*COLUMNS, "reason") and name[0] != "_"]
-    reason = daft.col("reason") if "reason" in names else daft.lit(None)
-    return frame.select(*columns, *scores, reason.cast(string).alias("reason"))
+    scores = [name for name in names if name not in (*COLUMNS, *_TAGS) and name[0] != "_"]
+    tags = [(daft.col(name) if name in names else daft.lit(None)).cast(string).alias(name) for name in _TAGS]
+    return frame.select(*columns, *scores, *tags)
 
 
 def _rows(paths: Sequence[Path], *, dropped: bool) -> Iterator[pa.Table]:
@@ -116,7 +136,28 @@ def _rows(paths: Sequence[Path], *, dropped: bool) -> Iterator[pa.Table]:
                 chosen = chosen if dropped else pc.invert(chosen)
                 if pc.any(chosen).as_py():
                     table = file.read_row_group(group).filter(chosen)
-                    yield _with_strings(table if dropped else table.drop_columns("reason"))
+                    yield _with_strings(table.drop_columns(["edits"] if dropped else list(_TAGS)))
+
+
+def _edits(paths: Sequence[Path]) -> Iterator[pa.Table]:
+    """Id and edits of the documents that stay and were edited."""
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group, ["id", "reason", "edits"])
+                table = table.filter(pc.and_(pc.is_valid(table["edits"]), pc.is_null(table["reason"])))
+                if table.num_rows:
+                    yield _with_strings(table.drop_columns("reason"))
+
+
+def _kept_bytes(paths: Sequence[Path]) -> int:
+    total = 0
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group, ["text", "reason"])
+                total += text_bytes(table.filter(pc.is_null(table["reason"])))
+    return total
 
 
 def _num_kept(path: Path) -> int:

@@ -40,23 +40,23 @@ def table_of(rows: list[Row]) -> pa.Table:
     return pa.table([pa.array(column, pa.string()) for column in columns], schema=SCHEMA)
 
 
-def text_bytes(table: pa.Table) -> int:
-    return int(pc.sum(pc.binary_length(table["text"])).as_py() or 0)
+def text_bytes(table: pa.Table, column: str = "text") -> int:
+    return int(pc.sum(pc.binary_length(table[column])).as_py() or 0)
 
 
 class RunWriter:
-    """Collects tables and writes them as sorted runs; counts documents and bytes of text."""
+    """Collects tables and writes them as sorted runs; counts documents and bytes of text (of the column `measured`)."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, measured: str = "text") -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
+        self.folder, self.measured = folder, measured
         self.paths: list[Path] = []
         self.documents = self.bytes = 0
         self._waiting: list[pa.Table] = []
         self._waiting_bytes = 0
 
     def add(self, table: pa.Table) -> None:
-        size = text_bytes(table)
+        size = text_bytes(table, self.measured)
         self.documents += table.num_rows
         self.bytes += size
         if table.num_rows:
@@ -123,9 +123,9 @@ def _groups(path: Path) -> Iterator[pa.Table]:
 class ParquetWriter:
     """Files `<prefix>-00000.parquet`, zstd, of bounded size, from tables in order; counts documents and bytes."""
 
-    def __init__(self, folder: Path, prefix: str, schema: pa.Schema) -> None:
+    def __init__(self, folder: Path, prefix: str, schema: pa.Schema, measured: str = "text") -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.prefix, self.schema = folder, prefix, schema
+        self.folder, self.prefix, self.schema, self.measured = folder, prefix, schema, measured
         self.documents = self.bytes = 0
         self._file: Any = None
         self._num_files = self._file_bytes = 0
@@ -133,7 +133,7 @@ class ParquetWriter:
         self._waiting_bytes = 0
 
     def add(self, table: pa.Table) -> None:
-        size = text_bytes(table)
+        size = text_bytes(table, self.measured)
         self.documents += table.num_rows
         self.bytes += size
         self._waiting.append(_fitted(table, self.schema))

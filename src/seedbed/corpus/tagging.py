@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from daft import DataFrame, Expression
+
+_SHOWN = 200  # characters of one edit
+_MOST_EDITS = 100  # of one document
 
 
 def with_reasons(frame: DataFrame, ids: Sequence[str], reasons: Sequence[str]) -> DataFrame:
@@ -19,6 +23,13 @@ def with_reasons(frame: DataFrame, ids: Sequence[str], reasons: Sequence[str]) -
         return frame.with_column("reason", daft.lit(None).cast(daft.DataType.string()))
     table = pa.table({"id": pa.array(ids, pa.string()), "reason": pa.array(reasons, pa.string())})
     return frame.join(daft.from_arrow(table), on="id", how="left")
+
+
+def edits_json(edits: Sequence[tuple[str, str]]) -> str | None:
+    """The column `edits` of one document: pairs of why, and the text that went (the start of a long one)."""
+    if not edits:
+        return None
+    return json.dumps([[why, text[:_SHOWN]] for why, text in edits[:_MOST_EDITS]], ensure_ascii=False)
 
 
 def plain(text: Expression) -> Expression:
