@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from made_text import corpus_and_vocabulary
+from made_world import corpus_and_vocabulary, run_by_two
 
 from seedbed.core.errors import InputError
 from seedbed.recipe.execute import Workspace, run_plan, workspace
@@ -178,44 +173,12 @@ def test_what_does_not_fit_is_named(world: World) -> None:
         world.grow(to={"decoder": {"layers": 1, "width": 16, "heads": 1}}, method="bert2bert")
 
 
-TWO = """
-    import json, sys
-    from pathlib import Path
-    from seedbed.core import distributed
-    from seedbed.recipe.execute import Workspace, run_plan
-    from seedbed.recipe.plan import make_plan
-    from seedbed.recipe.recipe import Recipe
-    runs, steps = Path(sys.argv[1]), json.loads(sys.argv[2])
-    made = run_plan(make_plan(Recipe("world", steps, seed=3), Workspace(runs).store), say=lambda line: None)
-    if distributed.rank() == 0:
-        print("losses", made["grown"].counts["losses"], "steps", made["on"].counts["steps"])
-    """
-
-
 def test_several_processes_grow_a_model_and_train_it_on(world: World, tmp_path: Path) -> None:
     """The first one grows, with what all have settled; the others then go on with its model."""
     learning = {"model": "small", "to": LARGE, "method": {"ligo": {"steps": 2}}, **world.training}
     on = {"model": "grown", "budget": "2 steps", **world.training}
-    script = tmp_path / "script.py"
-    script.write_text(textwrap.dedent(TWO))
-    known = {name: value for name, value in os.environ.items() if name not in ("RANK", "WORLD_SIZE")}
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d"]
     steps: dict[str, Any] = {**world.steps, "grown": {"grow": learning}}
-    given = [world.root / "runs", json.dumps({**steps, "on": {"pretrain": on}})]
-    with (tmp_path / "output").open("w") as output:
-        process = subprocess.Popen(
-            [*command, "--rdzv-endpoint=localhost:0", script, *given],
-            env={**known, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        code = process.wait(240)
-    finally:
-        process.terminate()  # torchrun takes its workers with it
-        process.wait(60)
-    said = (tmp_path / "output").read_text(errors="replace")
-    assert code == 0, said
+    together = run_by_two({**steps, "on": {"pretrain": on}}, world.root / "runs", tmp_path)
     plan = make_plan(Recipe("world", steps, seed=3), Workspace(world.root / "runs").store)
     alone = run_plan(plan, say=lambda line: None, rebuild=["grown"])["grown"]
-    assert f"losses {alone.counts['losses']} steps 2" in said
+    assert together["grown"]["losses"] == alone.counts["losses"] and together["on"]["steps"] == 2

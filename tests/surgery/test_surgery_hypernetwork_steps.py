@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from made_text import corpus_and_vocabulary
+from made_world import corpus_and_vocabulary, run_by_two
 
 from seedbed.core.counters import key
 from seedbed.core.errors import InputError
@@ -205,6 +205,20 @@ def test_a_plan_knows_tokens_and_flops_before_anything_runs(world: World) -> Non
     small = sample(backbones.create("decoder", **LARGE["decoder"]).architecture(300), (1, 2), (16, 32), 8, 3)
     assert expected.tokens == 2560 == after.tokens
     assert expected.flops == after.flops == pytest.approx(2 * 2560 * np.mean([a.flops_per_token(32) for a in small]))
+
+
+def test_two_processes_learn_what_one_does(world: World, tmp_path: Path) -> None:
+    """Each network of a step sees the rows of both; the loss is the same up to reassociation."""
+    training = {"model": LARGE, "tokenizer": "vocabulary", "data": {"corpus": 1.0}, **SMALL, **DATA, "meta_batch": 2}
+    step = {"train_hypernetwork": {**training, "micro_tokens": 64, "budget": "4 steps"}}
+    steps: dict[str, Any] = {**corpus_and_vocabulary(tmp_path), "hypernetwork": step}
+    together = run_by_two(steps, tmp_path / "two", tmp_path)["hypernetwork"]
+    plan = make_plan(Recipe("world", steps, seed=3), Workspace(tmp_path / "one").store)
+    alone = run_plan(plan, say=lambda line: None)["hypernetwork"].counts
+    assert together["loss"] == pytest.approx(alone["loss"], rel=1e-5)
+    assert {name: together[name] for name in ("steps", "tokens", "targets", "flops")} == {
+        name: alone[name] for name in ("steps", "tokens", "targets", "flops")
+    }
 
 
 def test_what_does_not_fit_is_named(world: World, trained: Hypernetwork) -> None:

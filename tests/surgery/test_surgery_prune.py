@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from made_text import corpus_and_vocabulary
+from made_world import corpus_and_vocabulary
 
 from seedbed.compare.arms import trains
 from seedbed.core.errors import InputError
