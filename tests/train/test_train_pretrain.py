@@ -68,6 +68,7 @@ def test_counts_add_up(encoder: Artifact, world: World) -> None:
     assert counts["parameters"] == counts["trainable_parameters"] == number
     share = counts["targets"] / (counts["tokens"] + counts["padding"])
     assert counts["flops"] == pytest.approx(network.architecture.flops_per_token(32, share) * 40 * 256, rel=1e-6)
+    assert counts["cpu_seconds"] > 0
     assert counts["tokens_per_second"] == pytest.approx(counts["tokens"] / counts["seconds"], rel=0.05)
     card = (encoder.path / "README.md").read_text()
     assert "mlm" in card and f"{counts['tokens']:,}" in card

@@ -75,8 +75,8 @@ class Loop:
             run.say(f"going on from {checkpoint.path.name}")
         for log, offset in zip(self._logs, offsets, strict=True):
             log.open(offset, run.say)
-        self._tokens_at_start, seconds_before = run.tokens, run.seconds
-        clock = time.monotonic()
+        self._tokens_at_start, seconds_before, cpu_before = run.tokens, run.seconds, run.cpu_seconds
+        clock, cpu_clock = time.monotonic(), time.process_time()
         stop = StopRequest()
         try:
             with stop.listening(), self.precision.applied():
@@ -87,6 +87,7 @@ class Loop:
                 while not run.finished:
                     wanted = self._step(stop)
                     run.seconds = seconds_before + time.monotonic() - clock
+                    run.cpu_seconds = cpu_before + time.process_time() - cpu_clock
                     self._write_line(run.seconds - seconds_before)
                     if wanted["save"] or wanted["stop"] or run.save_requested:
                         self.save()

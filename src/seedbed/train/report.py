@@ -30,6 +30,7 @@ def counts(run: Run, sources: Sources, numerics: Numerics, folder: Path) -> dict
         "flops": _flops(run),
         "memory": memory(run, run.row_tokens),
         "seconds": round(run.seconds, 2),
+        "cpu_seconds": round(run.cpu_seconds, 2),
         "tokens_per_second": round(run.tokens / run.seconds, 1) if run.seconds else None,
         "numerics": numerics.as_dict(),
         "skipped_steps": 0,

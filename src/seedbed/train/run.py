@@ -67,6 +67,7 @@ class Run:
     targets: int = 0
     counts: dict[str, int] = field(default_factory=dict)  # events for the report, such as skipped updates (*)
     seconds: float = 0.0  # spent in steps, of earlier processes too
+    cpu_seconds: float = 0.0  # the same by the clock of the process, all threads; others' load hardly counts
 
     progress: float = 0.0  # of the coming step's middle, in [0, 1]
     batch: Batch | None = None  # the global one (*)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from seedbed.train.run import Run
 
 _TENSOR, _ARRAY = "__tensor__", "__array__"
-_COUNTERS = ("step", "tokens", "positions", "pairs", "targets", "counts", "seconds")
+_COUNTERS = ("step", "tokens", "positions", "pairs", "targets", "counts", "seconds", "cpu_seconds")
 
 
 def whole(tensor: torch.Tensor) -> torch.Tensor:
@@ -108,7 +108,7 @@ def restore(run: Run, checkpoint: Checkpoint) -> dict[str, Any]:
     state = checkpoint.state()
     restore_network(run, checkpoint, state)
     for name in _COUNTERS:
-        setattr(run, name, state[name])
+        setattr(run, name, state.get(name, 0.0) if name == "cpu_seconds" else state[name])  # which came later
     run.stream.load_state_dict(unpack(state["stream"], checkpoint.tensors("stream")))
     _restore_interventions(run.interventions, state["interventions"], checkpoint)
     return state

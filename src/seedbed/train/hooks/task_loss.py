@@ -103,12 +103,13 @@ class TaskLoss(Intervention):
     def _read(self) -> None:
         """The task's texts as tokens, its classes as numbers in the order of their names."""
         from seedbed.corpus.documents import Unreadable
+        from seedbed.corpus.inputs import InputFile
         from seedbed.corpus.records import jsonl_records
         from seedbed.corpus.texts import training_files
 
         texts, labels = [], []
         for path in training_files(self.data):
-            for item in jsonl_records(path):
+            for item in jsonl_records(InputFile.at(path)):
                 if isinstance(item, Unreadable):
                     raise InputError("data", f"line {item.line}: {item.reason}", value=str(path))
                 line, record = item
