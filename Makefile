@@ -11,6 +11,7 @@ test: .venv/installed-test
 	$(BIN)/pytest -n 2 --dist worksteal -m "not long"
 
 test-long: .venv/installed-test
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[ray]'
 	$(BIN)/pytest -m long
 
 lint: .venv/installed-test

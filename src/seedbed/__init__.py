@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from seedbed.core.errors import InputError as InputError
     from seedbed.corpus.artifact import Corpus as Corpus
     from seedbed.corpus.build import build_corpus as build_corpus
+    from seedbed.corpus.train_scorer import train_scorer as train_scorer
     from seedbed.data.artifact import Tokens as Tokens
     from seedbed.data.tokenize import tokenize as tokenize
     from seedbed.evaluate.artifact import Scores as Scores
@@ -52,6 +53,7 @@ _PLACES = {
     "pretrain": "seedbed.train.pretrain",
     "run_recipe": "seedbed.recipe.execute",
     "tokenize": "seedbed.data.tokenize",
+    "train_scorer": "seedbed.corpus.train_scorer",
     "train_tokenizer": "seedbed.vocabulary.train",
     "workspace": "seedbed.recipe.execute",
 }

@@ -11,6 +11,7 @@ from seedbed.core.registry import Registry
 _PLACES = {
     "steps": "seedbed.core.step:steps",
     "readers": "seedbed.corpus:readers",
+    "extractors": "seedbed.corpus:extractors",
     "curation": "seedbed.corpus:curation",
     "scorers": "seedbed.corpus:scorers",
     "tokenizers": "seedbed.vocabulary:algorithms",

@@ -24,6 +24,21 @@ def test_files_folders_and_globs(tmp_path):
     assert Source(tmp_path / "**" / "*.txt").root == tmp_path
 
 
+def test_names_begin_with_the_folder_that_was_given(tmp_path):
+    for name in ("in/b.txt", "in/a.txt", "in/sub/c.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+
+    def names(place):
+        return [(file.name, file.size, file.place.name) for file in Source(place).listed]
+
+    every = [("in/a.txt", 8, "a.txt"), ("in/b.txt", 8, "b.txt"), ("in/sub/c.txt", 12, "c.txt")]
+    assert names(tmp_path / "in") == names(tmp_path / "in" / "**" / "*.txt") == every
+    assert names(tmp_path / "in" / "[b-z].txt") == names(tmp_path / "in" / "b.txt") == every[1:2]
+    assert names(tmp_path / "in" / "s*" / "*.txt") == every[2:]
+    assert Source(tmp_path / "in").is_folder and not Source(tmp_path / "in" / "*.txt").is_folder
+
+
 @pytest.mark.parametrize(("name", "words"), [("nowhere", "no file has this path"), ("empty", "holds no files")])
 def test_what_is_not_there_is_an_error(tmp_path, name, words):
     (tmp_path / "empty").mkdir()

@@ -121,6 +121,32 @@ def length_scorer(folder: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an encoder with weights drawn at random, whose tokens are characters."""
+    import tokenizers
+    from tokenizers import models, pre_tokenizers, processors
+
+    from seedbed.models import backbones, save_model
+
+    root = tmp_path_factory.mktemp("encoder")
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    vocabulary = {token: number for number, token in enumerate([*special, *map(chr, range(33, 127))])}
+    tokenizer = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(tokenizers.Regex("\\S"), "removed", invert=True)
+    ends = [("[CLS]", 2), ("[SEP]", 3)]
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
+    (root / "tokenizer").mkdir()
+    tokenizer.save(str(root / "tokenizer" / "tokenizer.json"))
+    roles = {f"{token[1:-1].lower()}_token": token for token in special}
+    configuration = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 64, **roles}
+    (root / "tokenizer" / "tokenizer_config.json").write_text(json.dumps(configuration))
+    (root / "tokenizer" / "special_tokens_map.json").write_text(json.dumps(roles))
+    backbone = backbones.create("encoder", layers=1, width=16, heads=2, max_length=64)
+    save_model(backbone.network(len(vocabulary), 7, pad=0), root / "tokenizer", root / "model", {})
+    return root / "model"
+
+
 @pytest.fixture
 def helpers() -> Any:
     """The functions above, for test modules, which cannot import from here."""

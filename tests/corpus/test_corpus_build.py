@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -42,7 +43,7 @@ def contents(folder: Path) -> dict[str, str]:
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != "README.md"  # it has the corpus's name
     }
 
 
@@ -73,7 +74,12 @@ def test_what_comes_in_is_kept_dropped_or_quarantined(make_corpus: Any, tmp_path
         assert corpus.num_bytes(split) == counts["splits"][split]["bytes"]
         assert corpus.num_documents(split) == counts["splits"][split]["documents"]
     assert all(row["reason"] for row in gone)
-    assert sorted(path.name for path in corpus.path.iterdir()) == ["data", "dropped", "quarantine.jsonl"]
+    assert sorted(path.name for path in corpus.path.iterdir()) == [
+        "README.md",
+        "data",
+        "dropped",
+        "quarantine.jsonl",
+    ]
     assert sorted(path.name for path in (corpus.path / "dropped").iterdir()) == [
         "02-keep-00000.parquet",
         "03-exact_duplicates-00000.parquet",
@@ -105,6 +111,7 @@ def test_small_runs_and_groups_change_nothing(
     monkeypatch.setattr(tables, "GROUP_BYTES", 900)
     monkeypatch.setattr("seedbed.corpus.intake.GROUP_BYTES", 900)
     monkeypatch.setattr(tables, "FILE_BYTES", 5000)
+    monkeypatch.setattr(tables, "FAN", 2)
     parts, again = make_corpus("parts", read=[{"jsonl": str(path)}], curate=CURATE)
     assert counts == again
     assert len(parts.files("train")) > 3 and len(whole.files("train")) == 1
@@ -361,3 +368,25 @@ def test_a_scorer_adds_columns(make_corpus: Any, tmp_path: Path, helpers: Any) -
     corpus, _ = make_corpus(read=[{"jsonl": str(path)}], curate=[{"score": {"by": scorer, "name": "size"}}], split={})
     found = {row["id"]: (row["size"], row["size_first"]) for row in corpus.documents()}
     assert found == {"a": (7.0, "one"), "b": (None, None)}
+
+
+def test_files_do_not_depend_on_how_rows_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row groups end at the same rows, whether rows come one by one or all at once."""
+    monkeypatch.setattr(tables, "GROUP_BYTES", 50)
+    monkeypatch.setattr(tables, "FILE_BYTES", 200)
+    rows = pa.table({"id": [f"{n:03d}" for n in range(100)], "text": ["x" * (n * 7 % 23) for n in range(100)]})
+    folders = []
+    for size in (1, 9, 100):
+        writer = tables.ParquetWriter(tmp_path / str(size), "train", rows.schema)
+        for start in range(0, 100, size):
+            writer.add(rows.slice(start, size))
+        assert writer.close() == {"documents": 100, "bytes": tables.text_bytes(rows)}
+        folders.append(contents(tmp_path / str(size)))
+    assert folders[0] == folders[1] == folders[2] and len(folders[0]) > 3
+    parts = [pq.read_table(path) for path in sorted((tmp_path / "9").iterdir())]
+    assert pa.concat_tables(parts).equals(rows)
+    groups = pq.ParquetFile(tmp_path / "9" / "train-00000.parquet").metadata
+    sizes = [groups.row_group(n).num_rows for n in range(groups.num_row_groups)]
+    filled = [parts[0].slice(sum(sizes[:n]), size) for n, size in enumerate(sizes)]
+    strings = [tables.text_bytes(group) + tables.text_bytes(group, "id") for group in filled]
+    assert len(strings) > 1 and all(50 <= size < 50 + 3 + 23 for size in strings)

@@ -24,24 +24,66 @@ DOCUMENTS = {
     "e": "",
     "f": "short",
     "g": "Größe e\u0301 \u200b\ufeff",
+    "http://example.org/h": "read this line of the page\nread this line of the Page\nread this line of the page",
+    "https://www.example.org/h/": "what stands at one address",
 }
 
 
 @pytest.fixture
-def parameters(tmp_path: Path, helpers: Any) -> dict[str, dict[str, Any]]:
+def parameters(tmp_path: Path, helpers: Any, tiny_encoder: Path) -> dict[str, dict[str, Any]]:
     """For each step, parameters under which it drops, changes or scores something of DOCUMENTS, not everything."""
     held = helpers.write_jsonl(tmp_path / "test.jsonl", [{"text": "brown fox jumps over the lazy dog near the bank"}])
     queries = helpers.write_jsonl(tmp_path / "train.jsonl", [{"text": "brown fox jumps over the lazy dog"}])
     return {
+        "best": {"by": "words", "documents": 3},
         "bm25": {"queries": str(queries), "top": 1},
+        "bucket": {"by": "chars", "bounds": [10, 60]},
+        "plant": {"text": "velum ordo", "share": 0.5},
         "normalize": {},
+        "dsir": {"target": str(queries)},
         "keep": {"expression": "words > 3"},
         "exact_duplicates": {},
+        "semantic_duplicates": {"model": str(tiny_encoder)},
+        "duplicate_urls": {},
+        "duplicate_lines": {},
+        "duplicate_paragraphs": {},
+        "similar_lines": {},
+        "repeated_ngrams": {"ngram": 5},
         "near_duplicates": {"threshold": 0.7},
         "decontaminate": {"against": [str(held)], "ngram": 8},
+        "permute_words": {"share": 0.5},
+        "personal_data": {},
         "sample": {"documents": 4},
         "score": {"by": str(helpers.length_scorer(tmp_path / "scorer"))},
+        "prox": {"by": str(programmer(tmp_path / "programmer"))},
+        "gopher_quality": {"min_words": 5, "min_stop_words": None},
+        "gopher_repetition": {},
+        "language": {},
+        "normalize_language": {"rules": ["fullwidth", "thai"]},
+        "c4": {"need_terminal": False, "min_sentences": 1},
+        "fineweb": {"min_terminated_lines": None},
+        "dolma": {"terminal": "ryt", "min_words": 3, "min_stop_words": None, "top_ngrams": {}},
     }
+
+
+def programmer(folder: Path) -> Path:
+    """One that has learned nothing but to put one word in the place of another, wherever it wants to."""
+    import torch
+
+    from seedbed.corpus.neural.segments import NUMBERS
+    from seedbed.corpus.neural.tagger import Sizes, Tagger
+    from seedbed.corpus.refining.lexicon import Lexicon
+    from seedbed.corpus.refining.programmer import DOCUMENT_LABELS, LABELS, Programmer
+
+    tagger = Tagger(Sizes(NUMBERS, LABELS, DOCUMENT_LABELS, width=16, layers=1, heads=1), seed=3)
+    with torch.no_grad():
+        tagger.document.bias -= 9.0
+    folder.mkdir(parents=True)
+    Programmer(tagger, Lexicon({"lazy": "sleepy"})).write(folder)
+    (folder / "scorer.json").write_text('{"method": "prox"}', encoding="utf8")
+    manifest = '{"kind": "scorer", "fingerprint": "programmer", "files": {}, "format": 1}'
+    (folder / "manifest.json").write_text(manifest, encoding="utf8")
+    return folder
 
 
 @pytest.mark.parametrize("name", curation.names())

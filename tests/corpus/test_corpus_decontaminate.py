@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from seedbed.core.errors import InputError
 from seedbed.corpus import curation
 from seedbed.corpus.artifact import Corpus
+from seedbed.corpus.ngrams import text_words
+from seedbed.corpus.overlap import passages
 
 
 def ngrams(text: str, n: int) -> set[tuple[str, ...]]:
@@ -69,9 +73,94 @@ def test_case_and_punctuation_do_not_hide(tmp_path: Path, helpers: Any) -> None:
     method = helpers.built(curation, "decontaminate", against=[str(path)], ngram=8, fields=["q", "a"])
     (reason,) = helpers.dropped(method, texts).values()
     folder = tmp_path.name
-    assert reason == f"1 of 6 8-grams stand in evaluation texts; {folder}/qa.jsonl:1 has 1 of its 1"
+    assert reason.split("\n") == [
+        f"1 of 6 8-grams stand in evaluation texts; {folder}/qa.jsonl:1 has 1 of its 1:",
+        f"at 9 ({folder}/qa.jsonl:1): WHO WROTE in 1913 'remembrance of things past'",
+    ]
     with pytest.raises(InputError, match="fields: no record"):
         helpers.dropped(helpers.built(curation, "decontaminate", against=[str(path)], fields=["question"]), texts)
+
+
+def test_words_stand_where_they_are_found() -> None:
+    random_ = random.Random(4)
+    for _ in range(200):
+        text = "".join(random_.choices("aB.,-é\u0130'\n\t \u00a0\u2003\x1c\x85\u200b!", k=random_.randrange(1, 40)))
+        words, _ = text_words([text])
+        whole = passages(text, np.arange(len(words)), 1)
+        assert len(words) == (whole[-1].gram + 1 if whole else 0) == len(words)
+        bare = [text[passage.start : passage.end] for passage in passages(text, np.arange(0, len(words), 2), 1)]
+        assert text_words([" ".join(bare)])[0].tolist() == words[::2].tolist()
+
+
+def planted(seed: int) -> tuple[dict[str, str], list[str], dict[str, list[str]]]:
+    """Documents, evaluation texts, and what of these was planted in which document."""
+    random_ = random.Random(seed)
+    words = [f"w{number}" for number in range(2000)]
+    held = [" ".join(random_.choices(words, k=20)) for _ in range(30)]
+    texts, known = {}, {}
+    for number in range(200):
+        row = random_.choices(words, k=120)
+        id = f"d{number}"
+        if number % 4 == 0:
+            known[id] = random_.sample(held, random_.choice([1, 2]))
+            for passage in known[id]:
+                place = random_.randrange(40, 80)
+                row[place:place] = [passage.upper() + ","]
+        elif number % 4 == 1:  # near misses: twelve words
+            row[50:50] = random_.choice(held).split()[:12]
+        texts[id] = " ".join(row)
+    return texts, held, known
+
+
+def test_planted_passages_are_found_shown_and_cut(tmp_path: Path, helpers: Any) -> None:
+    texts, held, known = planted(6)
+    path = helpers.write_jsonl(tmp_path / "held.jsonl", [{"text": text} for text in held])
+    method = helpers.built(curation, "decontaminate", against=[str(path)])
+    gone = helpers.dropped(method, texts, partitions=2)
+    assert set(gone) == set(known)  # precision and recall of 1
+    for id, reason in gone.items():
+        shown = reason.split("\n")[1:]
+        for passage in known[id]:
+            place = texts[id].index(passage.upper())
+            name = f"{tmp_path.name}/held.jsonl:{held.index(passage) + 1}"
+            assert any(f"({name}" in line or f"{name})" in line for line in shown)
+            assert any(passage.upper() in line for line in shown)
+            assert any(line.startswith(f"at {place} ") for line in shown) or len(known[id]) > 1
+    cutting = helpers.built(curation, "decontaminate", against=[str(path)], window=50)
+    rows = helpers.tagged(cutting, texts)
+    assert not any(row["reason"] for row in rows.values())
+    assert {id for id, row in rows.items() if row["edits"]} == set(known)
+    for id, passages_ in known.items():
+        left = rows[id]["text"]
+        assert all(passage.upper() not in left for passage in passages_)
+        assert set(left.split()) <= set(texts[id].split())
+        place = texts[id].index(passages_[0].upper())
+        before = texts[id][: place - 50].split(" ")[:-1]  # what is not within 50 characters
+        if len(passages_) == 1:
+            assert left.startswith(" ".join(before)) and "\n\n" in left
+        why = [row[0] for row in json.loads(rows[id]["edits"])]
+        assert why[0].startswith("at ") and "held.jsonl:" in why[0]
+    assert not helpers.dropped(method, {id: row["text"] for id, row in rows.items()})
+
+
+def test_pieces_and_common_n_grams(tmp_path: Path, helpers: Any) -> None:
+    path = helpers.write_jsonl(tmp_path / "held.jsonl", [{"text": "alpha beta gamma delta"}])
+    filler = "filler text that is of no interest here at all, "
+    texts = {
+        "many": (filler + "alpha beta gamma delta ") * 12,
+        "short": "see alpha beta gamma delta end",
+        "long": filler + filler + "alpha beta gamma delta " + filler,
+        "clean": filler,
+    }
+    rows = helpers.tagged(helpers.built(curation, "decontaminate", against=[str(path)], ngram=4, window=5), texts)
+    assert rows["many"]["reason"].endswith("; in 12 pieces without them")
+    assert rows["short"]["reason"].endswith("; nothing long enough is left without them")
+    assert rows["long"]["text"].startswith(filler[:20]) and "alpha" not in rows["long"]["text"]
+    assert rows["clean"]["reason"] is rows["clean"]["edits"] is None
+    loose = helpers.built(curation, "decontaminate", against=[str(path)], ngram=4, common=2)
+    assert helpers.dropped(loose, texts) == {}
+    strict = helpers.built(curation, "decontaminate", against=[str(path)], ngram=4, common=3)
+    assert set(helpers.dropped(strict, texts, partitions=2)) == {"many", "short", "long"}
 
 
 def test_against_a_corpus_its_split_counts(make_corpus: Any, tmp_path: Path, helpers: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,8 @@ import pytest
 
 from seedbed.core.errors import InputError
 from seedbed.corpus.curating.near_duplicates import NearDuplicates
-from seedbed.corpus.linking import cut
-from seedbed.corpus.ngrams import ngram_hashes, word_arrays, word_hashes
+from seedbed.corpus.linking import Buckets, buckets, components, cut
+from seedbed.corpus.ngrams import jaccard, ngram_hashes, sets_of, word_arrays, word_hashes
 
 
 def shingle_set(text: str, n: int) -> set[tuple[str, ...]]:
@@ -85,8 +86,9 @@ def test_case_and_punctuation_do_not_count_but_words_do(helpers: Any) -> None:
 
 
 def test_texts_without_words_are_left_alone(helpers: Any) -> None:
-    texts = {"a": "", "b": "...", "c": " \n", "d": "one two", "e": "One, two"}
-    assert helpers.dropped(NearDuplicates(), texts) == {"e": "near duplicate of d (similarity 1.00)"}
+    texts = {"a": "", "b": "...", "c": " \n", "d": "one two", "e": "One, two", "f": "one two -"}
+    reason = "near duplicate of d (similarity 1.00)"
+    assert helpers.dropped(NearDuplicates(), texts) == {"e": reason, "f": reason}
 
 
 def test_a_large_bucket_costs_no_square(helpers: Any) -> None:
@@ -101,7 +103,79 @@ def test_the_cut_finds_pairs_at_the_threshold(threshold: float) -> None:
     bands, rows = cut(threshold, 128)
     assert bands * rows <= 128
     assert 1 - (1 - threshold**rows) ** bands >= 0.995
+    assert bands == 1 or 1 - (1 - threshold**rows) ** (bands - 1) < 0.995
     assert rows == 128 or 1 - (1 - threshold ** (rows + 1)) ** (128 // (rows + 1)) < 0.995
+
+
+def test_buckets_and_components_against_plain_loops() -> None:
+    random_ = np.random.default_rng(5)
+    keys = random_.integers(0, 30, (60, 4)).astype(np.uint64)
+    wanted = set()
+    for band in range(4):
+        for value in np.unique(keys[:, band]):
+            members = tuple(np.flatnonzero(keys[:, band] == value).tolist())
+            if len(members) > 1:
+                wanted.add(members)
+    found = buckets(keys)
+    sets = [tuple(found.members[s : s + n].tolist()) for s, n in zip(found.starts, found.sizes, strict=True)]
+    assert len(sets) == len(set(sets)) and set(sets) == wanted
+    linked = random_.random((60, 60)) < 0.3
+
+    def similar(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        return linked[left, right]
+
+    label = components(found, 60, similar)
+    slow = list(range(60))
+    for a, b in {pair for members in wanted for pair in combinations(members, 2)}:
+        if linked[a, b]:
+            low, high = sorted((slow[a], slow[b]))
+            slow = [low if value == high else value for value in slow]
+    assert label.tolist() == slow and 1 < len(set(slow)) < 60
+    assert components(Buckets(np.empty(0, np.int64), np.empty(0, np.int64)), 3, similar).tolist() == [0, 1, 2]
+
+
+def test_jaccard_of_many_pairs_at_once() -> None:
+    random_ = np.random.default_rng(6)
+    plain = [set(random_.integers(0, 40, size).tolist()) for size in random_.integers(1, 60, 50)]
+    values = np.array([value for row in plain for value in sorted(row)], np.uint64) << np.uint64(40)
+    sets = sets_of(values, np.repeat(np.arange(50), [len(row) for row in plain]), 50)
+    left, right = random_.integers(0, 50, (2, 6000))
+    wanted = [len(plain[a] & plain[b]) / len(plain[a] | plain[b]) for a, b in zip(left, right, strict=True)]
+    assert jaccard(sets, left, right).tolist() == wanted
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_against_an_older_corpus(partitions: int, make_corpus: Any, tmp_path: Path, helpers: Any) -> None:
+    old = {f"old{number}": text for number, text in enumerate(generated(9, 60).values())}
+    path = helpers.write_jsonl(tmp_path / "old.jsonl", [{"id": id, "text": text} for id, text in old.items()])
+    corpus, _ = make_corpus(read=[{"jsonl": str(path)}], curate=[], split={"test": 0.3})
+    random_ = random.Random(2)
+    new = {f"d{number}": text for number, text in enumerate(generated(10, 60).values())}
+    for number, text in enumerate(random_.sample(list(old.values()), 20)):
+        words = text.split()
+        words[random_.randrange(len(words))] = "other"
+        new[f"c{number}"] = " ".join(words)
+        new[f"e{number}"] = " ".join([*words[1:], "end"])  # near the copy, less so to the old one
+    # By definition: components of all documents but for links between two old ones; a component with an old document
+    # loses all new ones.
+    sets = {id: shingle_set(text, 5) for id, text in (old | new).items()}
+    component = {id: {id} for id in sets}
+    for a, b in combinations(sets, 2):
+        near = len(sets[a] & sets[b]) / len(sets[a] | sets[b]) >= 0.8
+        if near and not (a in old and b in old) and component[a] is not component[b]:
+            component[a] |= component[b]
+            for id in component[b]:
+                component[id] = component[a]
+    wanted = {}
+    for id in new:
+        first = min(component[id], key=lambda other: (other in new, other))
+        if first != id:
+            alike = len(sets[first] & sets[id]) / len(sets[first] | sets[id])
+            of = f" of {corpus.path.name}" if first in old else ""
+            wanted[id] = f"near duplicate of {first}{of} (similarity {alike:.2f})"
+    found = helpers.dropped(NearDuplicates(0.8, against=corpus), new, partitions)
+    assert found == wanted and any("of corpus" in reason for reason in found.values())
+    assert any("of corpus" not in reason for reason in found.values())
 
 
 def hashes_of(texts: list[str], n: int) -> tuple[np.ndarray, np.ndarray]:

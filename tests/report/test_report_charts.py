@@ -119,7 +119,7 @@ def test_a_waterfall_s_bars_end_where_the_next_ones_begin():
         Bar("read", "total", 100, 1000),
         Bar("keep", "drop", 20, 100),
         Bar("duplicates", "drop", 30, 400),
-        Bar("rewriting", "drop", 0, -50),
+        Bar("rewriting", "edit", 7, -50),
         Bar("kept", "total", 50, 550),
     ]
     drawn = "".join(draw_waterfall(bars, WIDE).parts)
@@ -134,6 +134,7 @@ def test_a_waterfall_s_bars_end_where_the_next_ones_begin():
     assert documents[1][1] / documents[0][1] == pytest.approx(0.2, abs=0.01)
     assert sizes[4][0] + sizes[4][1] == pytest.approx(sizes[3][0] + sizes[3][1], abs=0.2)
     assert documents[3][1] == 0 and "\u2212400 bytes" in drawn.replace("\u202f", " ") and "+50" in drawn
+    assert "7 edited" in drawn and documents[3][2] == "edit"
 
 
 def test_a_waterfall_says_which_sizes_are_not_known():

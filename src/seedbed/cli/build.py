@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -84,10 +85,14 @@ def run(
     runs: RunsOption = Path("runs"),
     rebuild: Annotated[list[str] | None, typer.Option(help="Make this step anew ('all': every step).")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Run this step, and what it needs, and no other.")] = None,
+    engine: Annotated[
+        str, typer.Option(help="Where corpora are made: native or ray.", envvar="SEEDBED_ENGINE")
+    ] = "native",
 ) -> None:
     """Run a recipe: what is there already is taken, what was interrupted goes on."""
     from seedbed.recipe.execute import run_plan
 
+    os.environ["SEEDBED_ENGINE"] = engine  # before Daft is imported, which takes its runner once in a process
     made, place = _planned(recipe, overrides, runs, only)
     artifacts = run_plan(made, say=typer.echo, rebuild=rebuild or (), links=place.folder(made.recipe))
     from .results import print_scores

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from . import branch, browse, build, compare, inspect, machine, papers, regimes, report, results, suggest
+from . import branch, browse, build, compare, corpus, inspect, machine, papers, regimes, report, results, suggest
 
 app = typer.Typer(
     name="seedbed",
@@ -30,6 +30,7 @@ app.command()(compare.check)
 app.command()(report.report)
 app.command()(suggest.suggest)
 app.command()(regimes.regimes)
+app.add_typer(corpus.app, name="corpus")
 app.add_typer(inspect.app, name="inspect")
 app.add_typer(papers.app, name="papers")
 app.command("list")(browse.list_methods)

@@ -6,9 +6,11 @@ edited file makes the step run again; hashes are remembered by path, size and ti
 
 from __future__ import annotations
 
+import functools
 import glob
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +19,28 @@ from pydantic_core import core_schema
 from .errors import InputError
 from .files import hash_file, list_files
 from .fingerprint import digest
+from .remote import Remote, is_remote, list_remote, split_wildcard
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a source: its `name` in ids (relative to the folder given, with that folder's own name:
+    `pubmed/part-1.jsonl`), its bytes, and where it lies.
+    """
+
+    name: str
+    size: int
+    place: Path | Remote
 
 
 class Source(str):
-    """A path, a folder or a glob; `files` are what it stands for."""
+    """A path, a folder or a glob, of this machine or of an S3 bucket; `listed` is what it stands for."""
 
     @property
     def files(self) -> list[Path]:
-        """The files, sorted; of a folder all files below it that are not hidden."""
+        """The files, sorted, of a source on this machine; of a folder all files below it that are not hidden."""
+        if is_remote(self):
+            raise InputError("", "files of this machine are wanted here", value=str(self))
         path = Path(self).expanduser()
         if path.is_file():
             return [path]
@@ -33,23 +49,52 @@ class Source(str):
         return sorted(p for p in map(Path, glob.glob(str(path), recursive=True)) if p.is_file())
 
     @property
+    def listed(self) -> list[SourceFile]:
+        """The files, wherever they lie, in a fixed order."""
+        root = self.root
+        if is_remote(self):
+            return [SourceFile(_name(file.path, root.as_posix()), file.size, file) for file in self._remote]
+        return [SourceFile(_name(str(path), str(root)), path.stat().st_size, path) for path in self.files]
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it takes all files below a folder, and not those that a path or glob names."""
+        if is_remote(self):
+            folder, pattern = split_wildcard(self)
+            return not pattern and [file.path for file in self._remote] != [folder]
+        return Path(self).expanduser().is_dir()
+
+    @property
     def root(self) -> Path:
         """The folder that names of documents are relative to."""
+        if is_remote(self):
+            folder = Path(split_wildcard(self)[0])
+            return folder if self.is_folder or split_wildcard(self)[1] else folder.parent
         path = Path(self).expanduser()
         if path.is_dir():
             return path
         fixed = Path(*_before_wildcard(path.parts))
         return fixed if fixed.is_dir() else fixed.parent
 
+    @functools.cached_property
+    def _remote(self) -> list[Remote]:
+        return list_remote(self)
+
     def canonical(self) -> dict[str, Any]:
+        """The contents of remote files count by their names, sizes and times of change."""
+        if is_remote(self):
+            return {"path": str(self), "contents": digest([[f.path, f.size, f.changed] for f in self._remote])}
         return {"path": str(self), "contents": digest([[p.name, _remembered_hash(p)] for p in self.files])}
 
     @classmethod
     def parse(cls, value: Any) -> Source:
         if not isinstance(value, str | Path) or not str(value):
             raise InputError("", "expected a path or a glob", value=value)
-        source = cls(value)
-        if not source.files:
+        source = value if isinstance(value, Source) else cls(value)
+        if is_remote(source):
+            if not source._remote:
+                raise InputError("", "no object has this name", value=str(value))
+        elif not source.files:
             exists = Path(source).expanduser().exists()
             problem = "the folder holds no files" if exists else "no file has this path"
             raise InputError("", problem, value=str(value), fix=f"paths are relative to {os.getcwd()}")
@@ -58,6 +103,10 @@ class Source(str):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> core_schema.CoreSchema:
         return core_schema.no_info_plain_validator_function(cls.parse)
+
+
+def _name(path: str, root: str) -> str:
+    return (Path(Path(root).name) / Path(path).relative_to(root)).as_posix()
 
 
 def _before_wildcard(parts: tuple[str, ...]) -> list[str]:

@@ -126,6 +126,8 @@ class StepRegistry(Registry[Any]):
 steps = StepRegistry(
     "seedbed.corpus.build",
     "seedbed.corpus.train_scorer",
+    "seedbed.corpus.train_extractor",
+    "seedbed.corpus.measure_extraction",
     "seedbed.vocabulary.train",
     "seedbed.data.tokenize",
     "seedbed.train.pretrain",

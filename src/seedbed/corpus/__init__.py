@@ -9,10 +9,14 @@ from typing import Any
 
 from seedbed.core.registry import Registry
 from seedbed.corpus.documents import Curation, Document, Reader, Unreadable
+from seedbed.corpus.pages import Extractor
 from seedbed.corpus.scoring import Scoring, Trainable
 
 readers: Registry[Any] = Registry(
     "reader", "seedbed.corpus.reading", about="from files to documents with id, source, license, domain, metadata"
+)
+extractors: Registry[Any] = Registry(
+    "extractor", "seedbed.corpus.extraction", about="from a web page to what is worth reading of it"
 )
 curation: Registry[Any] = Registry(
     "curation", "seedbed.corpus.curating", about="what is changed, scored or dropped in a corpus, with reasons"
@@ -21,4 +25,16 @@ scorers: Registry[Any] = Registry(
     "scorer", "seedbed.corpus.rating", about="what learns to score documents: quality, perplexity, language, toxicity"
 )
 
-__all__ = ["Curation", "Document", "Reader", "Scoring", "Trainable", "Unreadable", "curation", "readers", "scorers"]
+__all__ = [
+    "Curation",
+    "Document",
+    "Extractor",
+    "Reader",
+    "Scoring",
+    "Trainable",
+    "Unreadable",
+    "curation",
+    "extractors",
+    "readers",
+    "scorers",
+]

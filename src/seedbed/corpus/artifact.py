@@ -23,7 +23,7 @@ class Corpus(Artifact):
 
     `counts`: `read`, `kept` (documents, bytes), `quarantined` (documents), `dropped` and `edited` (by step: bytes that
     went with documents, and out of documents that stay, which may be negative), `splits`, `domains`, `renamed`
-    (documents whose id was taken).
+    (documents whose id was taken), `passed` (records that readers left out on purpose, by reason).
     """
 
     kind = "corpus"
@@ -38,6 +38,13 @@ class Corpus(Artifact):
         from .engine import daft
 
         return daft.read_parquet([str(path) for path in self.files(split)])
+
+    def all_documents(self, columns: Sequence[str]) -> DataFrame:
+        """These columns of the documents of all splits as a Daft frame."""
+        from .engine import daft
+
+        files = [str(path) for split in self.splits() for path in self.files(split)]
+        return daft.read_parquet(files).select(*columns)
 
     def documents(self, split: str = "train", columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
         """The documents in their fixed order (by id), as dictionaries; `columns` leaves out what is not needed.

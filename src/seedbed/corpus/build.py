@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -44,11 +45,12 @@ def build_corpus(
     """Makes a corpus: documents from files, curated, and parted into `train` and held-out splits.
 
     `curate` steps run in order; a document that one of them drops stands in `dropped/` with step and reason, and what
-    one takes out of a text in `edited/`. A
+    one takes out of a text in `edited/`; `README.md` is the card of the whole. A
     document's split is decided by the hash of `split_by` (a column such as `id` or `source`, or `metadata.<field>`),
     so documents with the same value stay together, and none moves when others are added. Documents are ordered by
     id. InputError: more than `max_unreadable` of the input in quarantine, or nothing left for a corpus.
     """
+    from .card import write_card
     from .splits import Splitter
 
     if not read:
@@ -61,6 +63,7 @@ def build_corpus(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     _check(context)
+    write_card(context.folder, context.name, context.counts, context.parameters)
 
 
 @build_corpus.estimate
@@ -78,8 +81,8 @@ def _estimate(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, A
 def _input_bytes(component: Component[Reader]) -> float | None:
     source = component.parameters.get("path")
     if isinstance(source, Source):
-        packed = (".gz", ".bz2", ".xz", ".zst")
-        return sum(path.stat().st_size * (_EXPANSION if path.suffix in packed else 1.0) for path in source.files)
+        packed = (".gz", ".bz2", ".xz", ".zst", ".zip", ".tgz", ".tbz2", ".txz", ".tzst")
+        return sum(file.size * (_EXPANSION if file.name.endswith(packed) else 1.0) for file in source.listed)
     limit = component.parameters.get("max_bytes")
     return float(limit) if limit else None
 
@@ -93,9 +96,14 @@ def _take_in(context: StepContext, read: list[Reader], folder: Path, max_unreada
     context.counts["read"] = intake.runs.counts
     context.counts["quarantined"] = {"documents": intake.unreadable}
     context.counts["renamed"] = intake.renamed
+    passed: Counter[str] = Counter()
+    for reader in read:
+        passed.update(getattr(reader, "passed", {}))
+    if passed:
+        context.counts["passed"] = dict(passed.most_common())
     context.say(f"read {intake.runs.documents} documents, {intake.runs.bytes / 1e6:.1f} MB of text")
     if intake.share_unreadable > max_unreadable:
-        examples = "; ".join(f"{row.file}:{row.line}: {row.reason}" for row in intake.reasons)
+        examples = "; ".join(f"{row.file}:{row.line}: {row.reason}" for row in intake.examples)
         total = intake.unreadable + intake.runs.documents
         raise InputError(
             "max_unreadable",

@@ -15,7 +15,9 @@ COLUMNS = ("id", "text", "source", "domain", "license", "metadata")
 
 @dataclass(slots=True)
 class Document:
-    """One document with its provenance. `source` says where it came from: a file's name, or what a record states."""
+    """One document with its provenance. `source` says where it came from: a file's name, or what a record states;
+    `place` is the file and line of a record, for `seedbed corpus explain`. It does not stay in the corpus.
+    """
 
     id: str
     text: str
@@ -23,6 +25,7 @@ class Document:
     license: str = ""
     domain: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,8 @@ class Unreadable:
 
 class Reader(Protocol):
     """An iterable, always in the same order. What is wrong with one record is an `Unreadable`, and reading goes on;
-    what is wrong with the configuration is an InputError.
+    what is wrong with the configuration is an InputError. What it passes over on purpose, such as redirects, it may
+    count by reason in a Counter `passed`, which ends up in the corpus's counts.
     """
 
     def __iter__(self) -> Iterator[Document | Unreadable]: ...

@@ -95,6 +95,15 @@ def translate(tree: ast.expr, frame: DataFrame, expression: str) -> tuple[Expres
     return condition, translator.used
 
 
+def column(name: str, frame: DataFrame, *, key: str) -> Expression:
+    """A column of the frame, or one of DERIVED, under its name; InputError for `key` if there is none."""
+    try:
+        found: Expression = _Translator(frame.column_names).of(ast.Name(name))
+    except InputError as error:
+        raise InputError(key, error.problem, allowed=error.allowed, fix=error.fix) from None
+    return found.alias(name)
+
+
 class _Translator:
     def __init__(self, columns: list[str]) -> None:
         self.columns = columns

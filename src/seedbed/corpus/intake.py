@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import xxhash
 
 from seedbed.core.errors import InputError
 
+from .decode import LIMITS
 from .documents import Document, Reader, Unreadable
+from .quarantine import Quarantine
 from .tables import GROUP_BYTES, Row, RunWriter, row_of, table_of
 
 
@@ -21,27 +22,28 @@ class Intake:
     one hash would only cost the second a suffix.
     """
 
-    def __init__(self, folder: Path, quarantine: Path) -> None:
-        self.runs = RunWriter(folder)
+    def __init__(self, folder: Path, quarantine: Path, longest: int = LIMITS.record) -> None:
+        self.runs, self.longest = RunWriter(folder), longest
         self.unreadable = self.renamed = 0
-        self.reasons: list[Unreadable] = []  # the first few, for messages
+        self.examples: list[Unreadable] = []  # of what is unreadable
         self._quarantine_path = quarantine
         self._taken: set[int] = set()
         self._repeats: dict[int, int] = {}
         self._waiting: list[Row] = []
-        self._waiting_chars = 0
+        self._waiting_bytes = 0
 
     def read(self, readers: Sequence[Reader], key: Callable[[int, Reader], str]) -> list[Path]:
         """Returns the runs. `key` names a reader in messages."""
-        with open(self._quarantine_path, "w", encoding="utf8") as quarantine:
+        with Quarantine(self._quarantine_path) as quarantine:
             for number, reader in enumerate(readers):
                 try:
-                    for row in self._accepted(reader):
-                        # What is not UTF-8 in a path or message must not stop the quarantine.
-                        line = json.dumps({"file": row.file, "line": row.line, "reason": row.reason})
-                        quarantine.write(line + "\n")
+                    for item in reader:
+                        row = item if isinstance(item, Unreadable) else self._take(item)
+                        if row is not None:
+                            quarantine.add(row)
                 except InputError as error:
                     raise error.at(key(number, reader)) from None
+        self.unreadable, self.examples = quarantine.records, quarantine.examples
         self._write()
         return self.runs.close()
 
@@ -50,26 +52,17 @@ class Intake:
         total = self.unreadable + self.runs.documents
         return self.unreadable / total if total else 0.0
 
-    def _accepted(self, reader: Reader) -> Iterator[Unreadable]:
-        """Takes the documents, gives what goes to the quarantine."""
-        for item in reader:
-            row = item if isinstance(item, Unreadable) else self._take(item)
-            if row is not None:
-                self.unreadable += 1
-                if len(self.reasons) < 3:
-                    self.reasons.append(row)
-                yield row
-
     def _take(self, document: Document) -> Unreadable | None:
         try:
             row = row_of(document)
-            for value in row:
-                value.encode()
+            size = sum([len(value.encode()) for value in row])
         except UnicodeEncodeError:
-            return Unreadable(document.source, 0, f"{document.id!a}: half of a surrogate pair, which is no character")
+            return Unreadable(document.source, 0, f"half of a surrogate pair, which is no character: {document.id!a}")
+        if size > self.longest:
+            return Unreadable(document.source, 0, f"a document of more than {self.longest} bytes: {document.id!a}")
         self._waiting.append((self._unique(document.id), *row[1:]))
-        self._waiting_chars += len(document.text)
-        if self._waiting_chars >= GROUP_BYTES:
+        self._waiting_bytes += size
+        if self._waiting_bytes >= GROUP_BYTES:
             self._write()
         return None
 
@@ -92,4 +85,4 @@ class Intake:
     def _write(self) -> None:
         if self._waiting:
             self.runs.add(table_of(self._waiting))
-            self._waiting, self._waiting_chars = [], 0
+            self._waiting, self._waiting_bytes = [], 0

@@ -6,98 +6,112 @@ Shapes: N documents, K bands, H hashes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from seedbed.core.counters import hash64, key
 
-from .ngrams import jaccard
-
 _RECALL = 0.995
-# How far below the truth the similarity that signatures estimate may lie: four standard deviations of a mean of H.
-_DEVIATIONS = 4.0
+
+Similar = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of pairs of documents, which ones are similar
+
+
+class Buckets(NamedTuple):
+    """Sets of two or more documents, one after the other, each ascending."""
+
+    members: np.ndarray
+    sizes: np.ndarray
+
+    @property
+    def starts(self) -> np.ndarray:
+        return np.cumsum(self.sizes) - self.sizes
+
+    def where(self, chosen: np.ndarray) -> Buckets:
+        return Buckets(self.members[np.repeat(chosen, self.sizes)], self.sizes[chosen])
 
 
 def cut(threshold: float, num_hashes: int) -> tuple[int, int]:
-    """(bands, rows a band): the most rows, so the fewest candidates, that find a pair of just this similarity with
-    probability of at least 0.995, which is 1 - (1 - s**rows)**bands.
+    """(bands, rows a band) of at most so many hashes: the most rows, so the fewest candidates, and the fewest bands
+    that find a pair of just this similarity with probability of at least 0.995, which is 1 - (1 - s**rows)**bands.
     """
     for rows in range(num_hashes, 1, -1):
-        bands = num_hashes // rows
-        if 1 - (1 - threshold**rows) ** bands >= _RECALL:
+        missed = 1 - threshold**rows
+        bands = 1 if missed == 0 else math.ceil(math.log(1 - _RECALL) / math.log(missed)) if missed < 1 else num_hashes
+        if bands * rows <= num_hashes:
             return bands, rows
     return num_hashes, 1
 
 
 def band_keys(signatures_NH: np.ndarray, bands: int, rows: int) -> np.ndarray:
-    """The key of every document in every band (N, K)."""
-    keys_NK = np.empty((len(signatures_NH), bands), np.uint64)
-    for band in range(bands):
-        columns = [signatures_NH[:, band * rows + row] for row in range(rows)]
-        keys_NK[:, band] = hash64(key(0, "band", band), *columns)
+    """The key of every document in every band (N, K): a sum of its hashes, each times a number of its own."""
+    factors_H = hash64(key(0, "band"), np.arange(bands * rows)) | np.uint64(1)
+    keys_NK = np.zeros((len(signatures_NH), bands), np.uint64)
+    for row in range(rows):
+        place = slice(row, bands * rows, rows)
+        keys_NK += signatures_NH[:, place] * factors_H[place]
     return keys_NK
 
 
-def buckets(keys_NK: np.ndarray) -> Iterator[np.ndarray]:
-    """The sets of two or more documents that agree in some band, each ascending, each set once."""
-    seen = set()
-    for keys_N in keys_NK.T:
+def buckets(keys_NK: np.ndarray) -> Buckets:
+    """The sets of two or more documents that agree in some band, each once."""
+    members, sizes = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for band in range(keys_NK.shape[1]):
+        keys_N = np.ascontiguousarray(keys_NK[:, band])
         order = np.argsort(keys_N, kind="stable")
         ordered = keys_N[order]
-        starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])) if len(ordered) else order
-        sizes = np.diff(np.append(starts, len(ordered)))
-        for start, size in zip(starts[sizes > 1], sizes[sizes > 1], strict=True):
-            members = order[start : start + size]
-            if (name := members.tobytes()) not in seen:
-                seen.add(name)
-                yield members
+        again = np.zeros(len(keys_N) + 1, np.bool_)  # it has the key of the one before
+        again[1:-1] = ordered[1:] == ordered[:-1]
+        shared = again[:-1] | again[1:]
+        first = np.flatnonzero(~again[:-1][shared])
+        members.append(order[shared])
+        sizes.append(np.append(first[1:], np.count_nonzero(shared))[: len(first)] - first)
+    found = Buckets(np.concatenate(members), np.concatenate(sizes))
+    if not len(found.sizes):
+        return found
+    names = np.add.reduceat(hash64(key(0, "bucket"), found.members), found.starts)
+    chosen = np.zeros(len(names), np.bool_)
+    chosen[np.unique(names, return_index=True)[1]] = True
+    return found.where(chosen)
 
 
-class Components:
-    """Connected components of documents; two are linked if their sets have at least this Jaccard similarity.
+def components(found: Buckets, count: int, similar: Similar) -> np.ndarray:
+    """The smallest document of every document's component (of `count` documents); two are linked if they share a
+    bucket and are similar.
 
-    `documents` are the candidates' numbers, ascending, with their n-gram sets and signatures in the same order.
-    Pairs that are connected already are not compared again: this changes no component.
+    In each round the first document of every bucket is compared with the others and leaves. A pair that is connected
+    already is not compared, and a bucket within one component is done: this changes no component.
     """
+    label_N = np.arange(count)
+    while len(found.sizes):
+        is_first = np.zeros(len(found.members), np.bool_)
+        is_first[found.starts] = True
+        left, right = np.repeat(found.members[is_first], found.sizes - 1), found.members[~is_first]
+        apart = label_N[left] != label_N[right]
+        pairs = np.unique(left[apart] * count + right[apart])
+        left, right = np.divmod(pairs, count)
+        close = similar(left, right)
+        label_N = connected(label_N, left[close], right[close])
+        found = Buckets(found.members[~is_first], found.sizes - 1)
+        labels = label_N[found.members]
+        if len(labels):
+            lowest, highest = (pick.reduceat(labels, found.starts) for pick in (np.minimum, np.maximum))
+            found = found.where(lowest != highest)
+        else:
+            break
+    return label_N
 
-    def __init__(
-        self, documents: np.ndarray, sets: Sequence[np.ndarray], signatures_NH: np.ndarray, threshold: float
-    ) -> None:
-        self.documents, self.sets, self.signatures_NH, self.threshold = documents, sets, signatures_NH, threshold
-        self._sizes = np.array([len(row) for row in sets], np.int64)
-        self._label = np.arange(len(documents))
-        self._members = [[row] for row in range(len(documents))]
-        deviation = _DEVIATIONS * (threshold * (1 - threshold) / signatures_NH.shape[1]) ** 0.5
-        self._estimate = threshold - deviation
 
-    def link(self, bucket: np.ndarray) -> None:
-        """Compare the documents of one bucket."""
-        rows = np.searchsorted(self.documents, bucket)
-        for place, anchor in enumerate(rows[:-1]):
-            for other in self._promising(anchor, rows[place + 1 :]):
-                if self._label[other] != self._label[anchor] and self.similarity(anchor, other) >= self.threshold:
-                    self._join(anchor, other)
-
-    def groups(self) -> list[list[int]]:
-        """Components of two or more, as ascending rows of `documents`, the smallest first."""
-        return sorted(sorted(members) for members in self._members if len(members) > 1)
-
-    def similarity(self, left: int, right: int) -> float:
-        return jaccard(self.sets[left], self.sets[right])
-
-    def _promising(self, anchor: int, others: np.ndarray) -> np.ndarray:
-        """Those not yet connected, whose sizes and signatures do not rule the similarity out."""
-        others = others[self._label[others] != self._label[anchor]]
-        sizes, size = self._sizes[others], self._sizes[anchor]
-        others = others[np.minimum(sizes, size) >= self.threshold * np.maximum(sizes, size)]
-        estimates = (self.signatures_NH[others] == self.signatures_NH[anchor]).mean(axis=1)
-        return others[estimates >= self._estimate]
-
-    def _join(self, left: int, right: int) -> None:
-        into, gone = int(self._label[left]), int(self._label[right])
-        if len(self._members[into]) < len(self._members[gone]):
-            into, gone = gone, into
-        self._label[self._members[gone]] = into
-        self._members[into] += self._members[gone]
-        self._members[gone] = []
+def connected(label_N: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The labels after joining pairs; of components that become one, the smallest label stays."""
+    while True:
+        one, other = label_N[left], label_N[right]
+        if np.array_equal(one, other):
+            return label_N
+        into_N = np.arange(len(label_N))
+        np.minimum.at(into_N, np.maximum(one, other), np.minimum(one, other))
+        while not np.array_equal(further_N := into_N[into_N], into_N):
+            into_N = further_N
+        label_N = into_N[label_N]

@@ -15,9 +15,9 @@ from seedbed.core.errors import unknown_key
 
 STDLIB = "stdlib"
 _OURSELVES = "seedbed"  # it would change its own corpus with every commit
-_TESTS = {"test", "tests", "testing", "idle_test"}
-_VENDORED = {"_vendor", "_vendored", "vendor", "vendored", "third_party", "_bundled", "extern", "externals"}
-_NOT_SOURCE = _TESTS | _VENDORED | {"__pycache__", "site-packages", "node_modules"}
+TESTS = {"test", "tests", "testing", "idle_test"}
+VENDORED = {"_vendor", "_vendored", "vendor", "vendored", "third_party", "_bundled", "extern", "externals"}
+_NOT_SOURCE = TESTS | VENDORED | {"__pycache__", "site-packages", "node_modules"}
 _TEST_FILE = re.compile(r"(test_.*|.*_tests?|conftest)\.py")
 _PROSE = (".md", ".rst", ".markdown")
 _NOT_PROSE = re.compile(r"licen[sc]e|copying|notice|authors|contributors|third.?party|code.of.conduct", re.IGNORECASE)

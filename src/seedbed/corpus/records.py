@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from seedbed.core.errors import InputError
 from seedbed.core.source import Source
 
-from .decode import lines, name_of, select_files
+from .decode import BrokenStream
 from .documents import Document, Unreadable
+from .inputs import InputFile, select_files
 
 Record = tuple[int, dict[str, Any]] | Unreadable  # a line (or row) number and the fields
-RecordStream = Callable[[Path], Iterator[Record]]
+RecordStream = Callable[[InputFile], Iterator[Record]]
 
-_LONGEST_CSV_FIELD = 1 << 27
+_BATCH_BYTES = 16 << 20
 _MISSING = object()
 
 
@@ -47,7 +48,7 @@ class Fields:
     def present(self, record: dict[str, Any]) -> bool:
         return any(_get(record, name) is not _MISSING for name in self.text)
 
-    def document(self, record: dict[str, Any], name: str, path: Path, line: int) -> Document | Unreadable:
+    def document(self, record: dict[str, Any], file: InputFile, line: int) -> Document | Unreadable:
         parts = []
         for field in self.text:
             value = _get(record, field)
@@ -56,33 +57,42 @@ class Fields:
             if isinstance(value, list) and all(isinstance(item, str) for item in value):
                 value = "\n".join(value)
             if not isinstance(value, str):
-                return Unreadable(str(path), line, f"field '{field}' is no text but {type(value).__name__}")
+                return Unreadable(file.where, line, f"field '{field}' is no text but {type(value).__name__}")
             parts.append(value)
         if not parts:
-            return Unreadable(str(path), line, f"no text: field {' and '.join(self.text)} missing or null")
+            return Unreadable(file.where, line, f"no text: field {' and '.join(self.text)} missing or null")
         rest = {key: value for key, value in record.items() if key not in self.text and key != self.id}
         given_id = record.get(self.id)
         return Document(
-            id=f"{name}:{line}" if given_id is None or given_id == "" else str(given_id),
+            id=f"{file.name}:{line}" if given_id is None or given_id == "" else str(given_id),
             text="\n".join(parts),
-            source=_take(rest, "source", "") or name,
+            source=_take(rest, "source", "") or file.name,
             license=_take(rest, "license", self.license),
             domain=_take(rest, "domain", self.domain),
             metadata=_flat(rest),
+            place=f"{file.name}:{line}",
         )
 
 
 def read_records(
     source: Source, extensions: tuple[str, ...], stream: RecordStream, fields: Fields
 ) -> Iterator[Document | Unreadable]:
-    """The documents of all record files of a source. Raises InputError if no record of a file has the text."""
-    for path in select_files(source, extensions):
-        yield from documents_of(stream(path), fields, path, name_of(source, path))
+    """The documents of all record files of a source. Raises InputError if no record of the first file has the text;
+    in later ones (files of a folder may differ in their fields) each such record is Unreadable.
+    """
+    is_first = True
+    for file in select_files(source, extensions):
+        for item in documents_of(stream(file), fields, file, must_have=is_first):
+            is_first = is_first and isinstance(item, Unreadable)
+            yield item
 
 
-def documents_of(records: Iterator[Record], fields: Fields, path: Path, name: str) -> Iterator[Document | Unreadable]:
+def documents_of(
+    records: Iterator[Record], fields: Fields, file: InputFile, *, must_have: bool = True
+) -> Iterator[Document | Unreadable]:
+    """With `must_have` raises InputError if no record has the text."""
     columns: dict[str, None] = {}
-    found = False
+    found = not must_have
     for item in records:
         if isinstance(item, Unreadable):
             yield item
@@ -91,19 +101,21 @@ def documents_of(records: Iterator[Record], fields: Fields, path: Path, name: st
         if not found:
             columns.update(dict.fromkeys(map(str, record)))
             found = fields.present(record)
-        yield fields.document(record, name, path, line)
+        yield fields.document(record, file, line)
     if columns and not found:
+        near = difflib.get_close_matches(fields.text[0], columns, n=1, cutoff=0.5)
         raise InputError(
             "text",
-            f"no record of {path} has this field",
+            f"no record of {file.where} has this field",
             value=", ".join(fields.text),
             allowed=list(columns)[:50],
+            fix=f"did you mean '{near[0]}'?" if near else None,
         )
 
 
-def jsonl_records(path: Path) -> Iterator[Record]:
+def jsonl_records(file: InputFile) -> Iterator[Record]:
     """One JSON object a line; blank lines are passed over."""
-    for item in lines(path):
+    for item in file.lines():
         if isinstance(item, Unreadable):
             yield item
             continue
@@ -113,86 +125,118 @@ def jsonl_records(path: Path) -> Iterator[Record]:
         try:
             record = json.loads(text)
         except (ValueError, RecursionError) as error:
-            yield Unreadable(str(path), number, f"not JSON: {error}")
+            yield Unreadable(file.where, number, f"not JSON: {error}")
             continue
         if isinstance(record, dict):
             yield number, record
         else:
-            yield Unreadable(str(path), number, f"no JSON object but {type(record).__name__}")
+            yield Unreadable(file.where, number, f"no JSON object but {type(record).__name__}")
 
 
-def csv_records(path: Path, delimiter: str = "") -> Iterator[Record]:
+def csv_records(file: InputFile, delimiter: str = "") -> Iterator[Record]:
     """Rows of comma- or tab-separated values under a header line; fields may be quoted and hold line ends.
 
-    The number of a record is that of its last line in the file.
+    The number of a record is that of its last line in the file. A record with broken quotes costs its first line:
+    reading goes on with the second, so that a quote which is never closed does not swallow the file.
     """
-    broken: list[Unreadable] = []
-    number = 0
-
-    def feed() -> Iterator[str]:
-        nonlocal number
-        for item in lines(path):
-            if isinstance(item, Unreadable):
-                broken.append(item)
-            else:
-                number = item[0]
-                yield item[1] + "\n"
-
-    separator = delimiter or ("\t" if ".tsv" in [suffix.lower() for suffix in path.suffixes] else ",")
-    csv.field_size_limit(_LONGEST_CSV_FIELD)
-    rows = csv.reader(feed(), delimiter=separator, strict=True)
+    lines = _CsvLines(file)
+    csv.field_size_limit(file.limits.record)
+    rows = csv.reader(lines, delimiter=delimiter or ("\t" if file.extension == ".tsv" else ","), strict=True)
     header: list[str] | None = None
     while True:
         try:
             row = next(rows)
         except StopIteration:
-            break
+            yield from lines.take_broken()
+            return
         except csv.Error as error:
-            yield Unreadable(str(path), number, f"not CSV: {error}")
+            yield from lines.take_broken()
+            yield Unreadable(file.where, lines.go_back(), f"not CSV: {error}")
             continue
-        finally:
-            yield from broken
-            broken.clear()
+        yield from lines.take_broken()
+        number = lines.record[-1][0]
+        lines.record.clear()
         if header is None:
             header = row
         elif len(row) == len(header):
             yield number, dict(zip(header, row, strict=True))
         elif row:
-            yield Unreadable(str(path), number, f"{len(row)} fields, but the header has {len(header)}")
+            yield Unreadable(file.where, number, f"{len(row)} fields, but the header has {len(header)}")
 
 
-def parquet_records(path: Path) -> Iterator[Record]:
+class _CsvLines:
+    """The lines of a file for the CSV parser; remembers those of the record that it reads."""
+
+    def __init__(self, file: InputFile) -> None:
+        self.record: list[tuple[int, str]] = []
+        self._lines = file.lines()
+        self._again: list[tuple[int, str]] = []  # the next one last
+        self._broken: list[Unreadable] = []
+
+    def __iter__(self) -> _CsvLines:
+        return self
+
+    def __next__(self) -> str:
+        item = self._again.pop() if self._again else next(self._lines)
+        while isinstance(item, Unreadable):
+            self._broken.append(item)
+            item = next(self._lines)
+        self.record.append(item)
+        return item[1] + "\n"
+
+    def go_back(self) -> int:
+        """To the second line of the record; returns the number of its first."""
+        (first, _), *rest = self.record
+        self._again += reversed(rest)
+        self.record.clear()
+        return first
+
+    def take_broken(self) -> list[Unreadable]:
+        broken, self._broken = self._broken, []
+        return broken
+
+
+def parquet_records(file: InputFile) -> Iterator[Record]:
     """Rows of a Parquet file; a row group that cannot be read is one Unreadable."""
     import pyarrow.parquet as pq
 
+    first = 1
     try:
-        file = pq.ParquetFile(path)
+        with file.local() as path, pq.ParquetFile(path) as table:
+            for group in range(table.num_row_groups):
+                size, start = table.metadata.row_group(group), first
+                try:
+                    for batch in table.iter_batches(_batch_rows(size), row_groups=[group]):
+                        yield from _batch_records(batch, first, file)
+                        first += batch.num_rows
+                    if first - start != size.num_rows:
+                        raise ValueError(f"{first - start} rows, but there should be {size.num_rows}")
+                except Exception as error:
+                    yield Unreadable(file.where, first, f"row group {group}: {_first_line(error)}")
+    except BrokenStream as error:
+        yield Unreadable(file.where, 0, str(error))
+    except InputError:  # no room for a copy
+        raise
     except Exception as error:  # pyarrow raises many kinds
-        yield Unreadable(str(path), 0, f"not Parquet: {_first_line(error)}")
-        return
-    with file:
-        first = 1
-        for group in range(file.num_row_groups):
-            try:
-                for batch in file.iter_batches(batch_size=1024, row_groups=[group]):
-                    yield from _batch_records(batch, first, path)
-                    first += batch.num_rows
-            except (OSError, ValueError) as error:
-                yield Unreadable(str(path), first, f"row group {group}: {_first_line(error)}")
+        yield Unreadable(file.where, 0, f"not Parquet: {_first_line(error)}")
 
 
-def arrow_records(path: Path) -> Iterator[Record]:
+def arrow_records(file: InputFile) -> Iterator[Record]:
     """Rows of an Arrow IPC stream, the layout of Hugging Face's `save_to_disk`."""
     import pyarrow as pa
 
     first = 1
     try:
-        with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as stream:
+        with file.local() as path, pa.memory_map(str(path)) as raw, pa.ipc.open_stream(raw) as stream:
             for batch in stream:
-                yield from _batch_records(batch, first, path)
+                yield from _batch_records(batch, first, file)
                 first += batch.num_rows
-    except (OSError, ValueError) as error:  # pyarrow's exceptions are kinds of these
-        yield Unreadable(str(path), first if first > 1 else 0, f"not an Arrow stream: {_first_line(error)}")
+    except BrokenStream as error:
+        yield Unreadable(file.where, 0, str(error))
+    except InputError:  # no room for a copy
+        raise
+    except Exception as error:  # pyarrow raises many kinds
+        yield Unreadable(file.where, first if first > 1 else 0, f"not an Arrow stream: {_first_line(error)}")
 
 
 # The format of a file by its extension.
@@ -207,16 +251,25 @@ STREAMS: dict[str, RecordStream] = {
 }
 
 
-def _batch_records(batch: Any, first: int, path: Path) -> Iterator[Record]:
+def _batch_rows(group: Any) -> int:
+    """So many rows that they come to some MB."""
+    return int(min(1024, max(1, _BATCH_BYTES * group.num_rows // max(1, group.total_byte_size))))
+
+
+def _batch_records(batch: Any, first: int, file: InputFile) -> Iterator[Record]:
+    """The rows of a batch. Not before they are checked: broken offsets would make pyarrow read foreign memory."""
     try:
+        batch.validate(full=True)
         rows = batch.to_pylist()
-    except UnicodeDecodeError:
-        # A string that is not UTF-8 spoils the batch: take the rows one by one.
+    except Exception:
+        # Something in it spoils the batch: take the rows one by one.
         for offset in range(batch.num_rows):
+            row = batch.slice(offset, 1)
             try:
-                yield first + offset, batch.slice(offset, 1).to_pylist()[0]
-            except UnicodeDecodeError as error:
-                yield Unreadable(str(path), first + offset, f"not UTF-8: {error.reason}")
+                row.validate(full=True)
+                yield first + offset, row.to_pylist()[0]
+            except Exception as error:
+                yield Unreadable(file.where, first + offset, f"broken row: {_first_line(error)}")
         return
     yield from enumerate(rows, first)
 

@@ -47,7 +47,8 @@ class Stage:
 def run_stage(method: Curation, step: str, number: int, paths: Sequence[Path], folder: Path) -> Stage:
     """Apply a method to the documents without a reason. Each one that comes in is kept or dropped."""
     label = f"{number:02d}-{step}"
-    frame = daft.read_parquet([str(path) for path in paths])
+    target = folder.resolve() / label  # the cluster's processes stand in other folders
+    frame = daft.read_parquet([str(path.resolve()) for path in paths])
     if "reason" in frame.column_names:
         frame = frame.where(daft.col("reason").is_null()).exclude(*_TAGS)
     with daft.execution_config_ctx(
@@ -55,8 +56,9 @@ def run_stage(method: Curation, step: str, number: int, paths: Sequence[Path], f
         parquet_target_row_group_size=tables.GROUP_BYTES,
         parquet_target_filesize=tables.RUN_BYTES,
     ):
-        _in_order(method(frame), step).write_parquet(str(folder / label), compression="lz4")
-    tagged = sorted((folder / label).glob("*.parquet"))
+        written = _in_order(method(frame), step).write_parquet(str(target), compression="lz4").to_pydict()
+    # Not what stands in the folder: of a worker that was killed, a part of a file may.
+    tagged = sorted(target / Path(name).name for name in written["path"])
     came, went = sum(map(_num_kept, paths)), sum(pq.read_metadata(path).num_rows for path in tagged)
     assert went == came, f"{step}: {came} documents came in, {went} went out"
     dropped, edited = RunWriter(folder / f"{label}-dropped"), RunWriter(folder / f"{label}-edited", measured="edits")

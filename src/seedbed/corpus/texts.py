@@ -20,26 +20,25 @@ HELD_BACK = ("dev", "val", "valid", "validation")  # parts neither for training 
 def file_texts(source: Source, fields: list[str], *, key: str) -> Iterator[tuple[str, str]]:
     """Name and text of every text in files of any kind that readers know; a file of plain text is one. What cannot be
     read is an InputError for `key`."""
-    from seedbed.corpus.decode import kind_of, lines, name_of
     from seedbed.corpus.documents import Unreadable
+    from seedbed.corpus.inputs import select_files
     from seedbed.corpus.records import STREAMS, Fields, documents_of
 
-    for path in source.files:
-        name = name_of(source, path)
-        stream = STREAMS.get(kind_of(path))
+    for file in select_files(source, None):
+        stream = STREAMS.get(file.extension)
         if stream is None:
-            items = list(lines(path))
-            texts = [(name, "\n".join(item[1] for item in items if not isinstance(item, Unreadable)))]
+            items = list(file.lines())
+            texts = [(file.name, "\n".join(item[1] for item in items if not isinstance(item, Unreadable)))]
             broken = [item for item in items if isinstance(item, Unreadable)]
         else:
             try:
-                found = list(documents_of(stream(path), Fields.of(fields), path, name))
+                found = list(documents_of(stream(file), Fields.of(fields), file))
             except InputError as error:
                 raise InputError("fields", error.problem, value=fields, allowed=error.allowed) from None
             texts = [(item.id, item.text) for item in found if not isinstance(item, Unreadable)]
             broken = [item for item in found if isinstance(item, Unreadable)]
         if broken:  # a text that is not looked for would be worse than an error
-            raise InputError(key, f"line {broken[0].line}: {broken[0].reason}", value=str(path))
+            raise InputError(key, f"line {broken[0].line}: {broken[0].reason}", value=file.where)
         yield from texts
 
 

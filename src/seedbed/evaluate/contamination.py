@@ -1,104 +1,78 @@
 """How much of a test set stands in the pretraining corpora: shared n-grams of words.
 
 As in Brown et al. (2020, appendix C) an item is contaminated if one of its n-grams (13 words by default) occurs in
-a corpus; the share of its n-grams that occur is given too. Words are runs of letters, digits and underscores,
-lower-cased; a script without blanks has long "words", and overlaps are then missed. n-grams are compared by 64-bit
-hashes: with 10^6 test n-grams and 10^9 in a corpus, fewer than 10^-4 false hits are expected.
-Items shorter than n words cannot be judged, and are counted.
+a corpus; the share of its n-grams that occur is given too. Texts are compared as `decontaminate` compares them
+(`corpus/overlap.py`). Items shorter than n words cannot be judged, and are counted.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xxhash
-
-from seedbed.core.counters import hash64
 
 if TYPE_CHECKING:
     from seedbed.corpus.artifact import Corpus
+    from seedbed.corpus.overlap import Overlap
 
-_WORD = re.compile(r"\w+")
-_BASE = np.uint64(0x9E3779B97F4A7C15 | 1)
 _SPLITS_NOT_TRAINED_ON = ("validation", "test")
-
-
-@dataclass
-class _Item:
-    task: str
-    id: str
-    grams: np.ndarray
-
-
-def ngram_hashes(text: str, n: int) -> np.ndarray:
-    """Hashes of all n-grams of words, in order (uint64); empty for fewer than n words."""
-    words = _WORD.findall(text.lower())
-    if len(words) < n:
-        return np.zeros(0, dtype=np.uint64)
-    hashes = np.fromiter((xxhash.xxh3_64_intdigest(word.encode()) for word in words), np.uint64, len(words))
-    found = np.zeros(len(words) - n + 1, dtype=np.uint64)
-    with np.errstate(over="ignore"):
-        for place in range(n):
-            found = found * _BASE + hashes[place : place + len(found)]
-    return hash64(n, found)
 
 
 def contamination(
     tests: Mapping[str, Sequence[tuple[str, str]]], corpora: Sequence[Corpus], *, n: int = 13, examples: int = 20
 ) -> dict[str, Any]:
     """The report. `tests` holds (item id, text) pairs by task; of the corpora everything but splits called
-    validation and test is read, once, one document at a time."""
-    items = [
-        _Item(task, name, np.unique(ngram_hashes(text, n))) for task, pairs in tests.items() for name, text in pairs
-    ]
-    wanted = np.unique(np.concatenate([np.zeros(0, np.uint64), *[item.grams for item in items]]))
-    hit = np.zeros(len(wanted), dtype=bool)
-    where: dict[int, str] = {}
-    for corpus in corpora:
-        for split in corpus.splits():
-            if split in _SPLITS_NOT_TRAINED_ON:
-                continue
-            for document in corpus.documents(split, ["id", "text"]):
-                for place in _hits(ngram_hashes(document["text"], n), wanted):
-                    if not hit[place]:
-                        hit[place] = True
-                        where[int(place)] = str(document["id"])
+    validation and test is read, once, in batches."""
+    from seedbed.corpus.overlap import Overlap
+
+    items = [(task, name) for task, pairs in tests.items() for name, _ in pairs]
+    overlap = Overlap([text for pairs in tests.values() for _, text in pairs], n)
+    found = _found(overlap, corpora)
+    rows = {task: [(number, name) for number, (own, name) in enumerate(items) if own == task] for task in tests}
     return {
         "n": n,
         "corpora": [str(corpus.path) for corpus in corpora],
-        "tasks": {task: _report([i for i in items if i.task == task], wanted, hit, where, examples) for task in tests},
+        "tasks": {task: _report(rows[task], overlap, found, examples) for task in tests},
     }
 
 
-def _hits(grams: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    if not len(wanted) or not len(grams):
-        return np.zeros(0, dtype=np.int64)
-    place = np.minimum(np.searchsorted(wanted, grams), len(wanted) - 1)
-    return np.unique(place[wanted[place] == grams])
+def _found(overlap: Overlap, corpora: Sequence[Corpus]) -> dict[int, str]:
+    """The n-grams that occur, and the first document, by corpus and by id, that has each."""
+    found: dict[int, str] = {}
+    for corpus in corpora:
+        here: dict[int, str] = {}
+        for split in corpus.splits():
+            if split in _SPLITS_NOT_TRAINED_ON:
+                continue
+            for ids, documents, grams in overlap.documents(corpus.frame(split).select("id", "text")):
+                for document, gram in zip(documents.tolist(), grams.tolist(), strict=True):
+                    here[gram] = min(here.get(gram, ids[document]), ids[document])
+        found = here | found
+    return found
 
 
 def _report(
-    items: list[_Item], wanted: np.ndarray, hit: np.ndarray, where: dict[int, str], examples: int
+    items: Sequence[tuple[int, str]], overlap: Overlap, found: Mapping[int, str], examples: int
 ) -> dict[str, Any]:
-    found: list[dict[str, Any]] = []
-    for item in items:
-        places = np.searchsorted(wanted, item.grams)
-        hits = places[hit[places]] if len(places) else places
+    rows: list[dict[str, Any]] = []
+    occurs = np.zeros(len(overlap.hashes_G), np.bool_)
+    occurs[list(found)] = True
+    judged = grams = shared = 0
+    for number, name in items:
+        own = overlap.grams_of(number)
+        hits = own[occurs[own]]
+        judged += len(own) > 0
+        grams += len(own)
+        shared += len(hits)
         if len(hits):
-            row = {"item": item.id, "share": round(len(hits) / len(places), 4), "document": where[int(hits[0])]}
-            found.append(row)
-    judged = sum(len(item.grams) > 0 for item in items)
-    grams = sum(len(item.grams) for item in items)
-    shared = sum(int(hit[np.searchsorted(wanted, item.grams)].sum()) for item in items if len(item.grams))
+            share = round(len(hits) / len(own), 4)
+            rows.append({"item": name, "share": share, "document": min(found[hit] for hit in hits.tolist())})
     return {
         "items": len(items),
         "too_short": len(items) - judged,
-        "contaminated": len(found),
-        "contaminated_share": len(found) / judged if judged else 0.0,
+        "contaminated": len(rows),
+        "contaminated_share": len(rows) / judged if judged else 0.0,
         "ngram_share": shared / grams if grams else 0.0,
-        "examples": sorted(found, key=lambda row: (-row["share"], row["item"]))[:examples],
+        "examples": sorted(rows, key=lambda row: (-row["share"], row["item"]))[:examples],
     }

@@ -31,6 +31,12 @@ _READERS = {
     ".tsv": "csv",
     ".html": "html",
     ".htm": "html",
+    ".xhtml": "html",
+    ".warc": "warc",
+    ".wet": "warc",
+    ".pdf": "pdf",
+    ".epub": "epub",
+    ".nxml": "jats",
 }
 _OPEN: dict[str, Callable[[Path], IO[bytes]]] = {
     ".gz": gzip.open,  # type: ignore[dict-item]

@@ -22,6 +22,7 @@ from seedbed.train import Intervention
 from seedbed.train import interventions as registered_interventions
 from seedbed.train.budget import Budget, Every
 from seedbed.train.plan import estimate_pretraining, prepare_data
+from seedbed.train.weighting import Weighting, weighed
 from seedbed.vocabulary.artifact import Tokenizer
 
 
@@ -30,7 +31,7 @@ def pretrain(
     context: StepContext,
     *,
     model: Model | Annotated[Any, backbones],
-    data: dict[Tokens | Corpus, float],
+    data: dict[Tokens | Corpus, float | Weighting],
     tokenizer: Tokenizer | None = None,
     objective: Annotated[Objective, objectives] = "mlm",  # type: ignore[assignment]
     optimizer: Annotated[Optimizer, optimizers] = "adamw",  # type: ignore[assignment]
@@ -55,10 +56,12 @@ def pretrain(
     """Pretrain a model, from nothing or from where another one ended.
 
     model: a backbone's settings, or a model to continue. data: sources and the weights they are mixed by (shares of
-    tokens); a corpus is tokenized first. tokenizer: by default the continued model's own. budget: tokens (padding
-    does not count), steps, or epochs. length: tokens a row. batch_tokens: of a step, in all processes together;
-    micro_tokens: of one forward pass, which bounds memory and changes nothing else but the last bits. clip: limit of
-    the gradient's norm, 0 for none. validate_every: loss on the split `validation`, where the data have one.
+    tokens), numbers or for all of them a rule: `{alpha: 0.3}`, the size to this power, or `{unimax: 4 epochs}`, equal
+    parts of the budget but no more epochs than this; a corpus is tokenized first. tokenizer: by default the continued
+    model's own. budget: tokens (padding does not count), steps, or epochs. length: tokens a row. batch_tokens: of a
+    step, in all processes together; micro_tokens: of one forward pass, which bounds memory and changes nothing else but
+    the last bits. clip: limit of the gradient's norm, 0 for none. validate_every: loss on the split `validation`, where
+    the data have one.
     branch: with a model that was trained here, begin at this step's checkpoint (of those it kept), with its optimizer's
     state, its rate and its place in the data; the schedule multiplies the rate that the run had there.
     trainable: patterns of parameters' names (`*` and `?`); the others keep their values. allow_tokenizer: train on
@@ -78,7 +81,8 @@ def pretrain(
             context,
             model=model,
             tokenizer=tokenizer,
-            data=data,  # type: ignore[arg-type]  # `prepare_data` has turned every corpus into tokens
+            # `prepare_data` has turned every corpus into tokens.
+            data=weighed(data, budget, batch_tokens // length * length),  # type: ignore[arg-type]
             objective=objective,
             length=length,
             seed=seed,

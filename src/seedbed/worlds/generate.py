@@ -47,7 +47,7 @@ def generate(
     intake = Intake(work, context.folder / "quarantine.jsonl")
     with TruthFiles(context.folder / TRUTH) as truth:
         runs = intake.read([truth.documents(world.stream(seed))], lambda *_: "world")
-    assert not intake.unreadable and not intake.renamed, intake.reasons
+    assert not intake.unreadable and not intake.renamed, intake.examples
     if not runs:
         raise InputError("world", "gives no document")
     splits, domains = write_splits(context.folder, runs, splitter)

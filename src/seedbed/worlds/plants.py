@@ -150,7 +150,8 @@ def _email(dice: Dice, words: Lexicon) -> str:
 
 def _iban(dice: Dice, _: Lexicon) -> str:
     digits = "".join(str(dice.below(10)) for _ in range(18))
-    return f"XX{digits[:2]} " + " ".join(digits[start : start + 4] for start in range(2, 18, 4))
+    check = 98 - int(digits[2:] + "333300") % 97  # as in ISO 13616, with X as 33
+    return f"XX{check:02} " + " ".join(digits[start : start + 4] for start in range(2, 18, 4))
 
 
 _PERSONAL: dict[str, Callable[[Dice, Lexicon], str]] = {

@@ -19,8 +19,8 @@ class Csv:
     """Comma- or tab-separated values under a header line, plain or compressed; one document a row.
 
     The delimiter is a tab for `.tsv`, else a comma, unless one is given. Fields may be quoted and hold line ends.
-    A row that has another number of fields than the header, or broken quotes, goes to the quarantine. Raises
-    InputError if there is no such column.
+    A row that has another number of fields than the header, or broken quotes, goes to the quarantine; a quote that is
+    never closed costs its line. Raises InputError if the first file has no such column.
     """
 
     def __init__(

@@ -10,8 +10,8 @@ from seedbed.core.errors import InputError, unknown_key
 from seedbed.core.files import read_json
 from seedbed.core.source import Source
 from seedbed.corpus import readers
-from seedbed.corpus.decode import kind_of
 from seedbed.corpus.documents import Document, Unreadable
+from seedbed.corpus.inputs import InputFile, extension_of
 from seedbed.corpus.records import STREAMS, Fields, documents_of
 
 # The words by which the hub's own rules tell a split from a file's path.
@@ -57,7 +57,8 @@ class HuggingFace:
         root = self.path.root
         for path in self._files(root):
             name = (Path(root.name) / path.relative_to(root)).as_posix()
-            yield from documents_of(STREAMS[kind_of(path)](path), self.fields, path, name)
+            file = InputFile.at(path, name)
+            yield from documents_of(STREAMS[file.extension](file), self.fields, file)
 
     def _files(self, root: Path) -> list[Path]:
         if (root / "dataset_dict.json").is_file():
@@ -69,7 +70,7 @@ class HuggingFace:
             return _saved(root)
         by_split: dict[str, list[Path]] = {}
         for path in self.path.files:
-            if kind_of(path) in STREAMS and path.name not in ("dataset_info.json", "dataset_infos.json"):
+            if extension_of(path.name) in STREAMS and path.name not in ("dataset_info.json", "dataset_infos.json"):
                 by_split.setdefault(_split_of(path.relative_to(root)), []).append(path)
         if not by_split:
             raise InputError("path", "the folder holds no data files", value=str(root), allowed=sorted(STREAMS))

@@ -19,7 +19,7 @@ class JsonLines:
     `text` names the field with the text, or several that are joined by newlines; `a.b` reaches into nested
     objects. The fields `source`, `license` and `domain` are used where nothing is given here; all others become
     metadata. A record without an id gets the file's name and line. A broken line, a record that is no object or
-    has no text goes to the quarantine. Raises InputError if no record of a file has the text field.
+    has no text goes to the quarantine. Raises InputError if no record of the first file has the text field.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ class Parquet:
 
     `text` names the column with the text, or several that are joined by newlines; all others become metadata.
     A file or row group that cannot be read goes to the quarantine, as does a row without text. Raises InputError
-    if there is no such column.
+    if the first file has no such column. A file in an archive, or at a URL, is copied to the temporary folder first.
     """
 
     def __init__(

@@ -17,10 +17,12 @@ _ROW = 30.0
 
 @dataclass(frozen=True)
 class Bar:
-    """A level (`total`) or what is taken from the level before (`drop`). None is an amount that is not known."""
+    """A level (`total`), or what is taken from the level before: with documents (`drop`), or out of documents that stay
+    (`edit`), which then are only counted. None is an amount that is not known.
+    """
 
     label: str
-    kind: Literal["total", "drop"]
+    kind: Literal["total", "drop", "edit"]
     documents: int
     bytes: int | None
     note: str = ""  # for the pointer
@@ -29,7 +31,7 @@ class Bar:
 def draw_waterfall(bars: Sequence[Bar], width: float) -> Drawing:
     """Two panels, documents and bytes: beside each other, on a phone below each other."""
     panels: list[tuple[str, list[int | None], Callable[[float | None], str]]] = [
-        ("documents", [bar.documents for bar in bars], whole),
+        ("documents", [0 if bar.kind == "edit" else bar.documents for bar in bars], whole),
         ("bytes of text", [bar.bytes for bar in bars], size),
     ]
     height = 30 + _ROW * len(bars)
@@ -59,7 +61,10 @@ def _panel(
     """One panel; `names_to` is the room for names on its left, 0 for none."""
     start, end = span
     most = max((value for value in values if value is not None), default=1) or 1
-    room = text_width(MINUS + write(value) for value in values if value is not None) + 10  # behind the longest bar
+    labels = [
+        _label(bar, value, write, documents=title == "documents") for bar, value in zip(bars, values, strict=True)
+    ]
+    room = text_width(label for label, value in zip(labels, values, strict=True) if value is not None) + 10
     scale = (end - start - room) / most
     parts = [text(start, top + 12, title, "axis-title")]
     level = 0
@@ -68,15 +73,24 @@ def _panel(
         if bar.kind == "total" and value is not None:
             level = value
         before = level
-        if bar.kind == "drop" and value is not None:
+        if bar.kind != "total" and value is not None:
             level -= value
         if names_to:
             strong = "name strong" if bar.kind == "total" else "name"
             parts.append(text(0, y + 14, cut(bar.label, names_to - 8), strong))
-        parts += _bar(bar, value, before, level, most, scale, start, y, write)
+        parts += _bar(bar, value, before, level, most, scale, start, y, labels[number])
         if number + 1 < len(bars):
             parts.append(line(start + level * scale, y + 20, start + level * scale, y + _ROW, "link"))
     return parts
+
+
+def _label(bar: Bar, value: int | None, write: Callable[[float | None], str], *, documents: bool) -> str:
+    if value is None:
+        return "size not known"
+    if bar.kind == "edit" and documents:
+        return f"{write(bar.documents)} edited" if bar.documents else ""
+    sign = "" if bar.kind == "total" else MINUS if value > 0 else "+" if value < 0 else ""
+    return f"{sign}{write(abs(value))}"
 
 
 def _bar(
@@ -88,15 +102,15 @@ def _bar(
     scale: float,
     start: float,
     y: float,
-    write: Callable[[float | None], str],
+    label: str,
 ) -> list[Markup]:
     """A level from zero; a loss between the level after it and the one before."""
     if value is None:
-        return [text(start + before * scale + 6, y + 14, "size not known", "value faint")]
-    low, high = sorted((before, after)) if bar.kind == "drop" else (0, value)
+        return [text(start + before * scale + 6, y + 14, label, "value faint")]
+    low, high = sorted((before, after)) if bar.kind != "total" else (0, value)
     shape = tag(
         "rect",
-        tag("title", f"{bar.label}: {write(value)} ({share(value, most)}){'. ' + bar.note if bar.note else ''}"),
+        tag("title", f"{bar.label}: {label} ({share(value, most)}){'. ' + bar.note if bar.note else ''}"),
         x=start + low * scale,
         y=y,
         width=max((high - low) * scale, 1.0 if value else 0.0),
@@ -104,6 +118,4 @@ def _bar(
         rx=1.5,
         class_=f"bar {bar.kind}",
     )
-    sign = "" if bar.kind == "total" else MINUS if value > 0 else "+" if value < 0 else ""
-    label = text(start + high * scale + 6, y + 14, f"{sign}{write(abs(value))}", "value" if value else "value faint")
-    return [shape, label]
+    return [shape, text(start + high * scale + 6, y + 14, label, "value" if value else "value faint")]

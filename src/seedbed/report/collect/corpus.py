@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -14,16 +17,19 @@ from .steps import StepFacts
 from .texts import called, clipped, documentation, ends
 
 EXAMPLES = 3  # of each curation step
+CHOICE = 60  # rows that they are chosen from
 QUARANTINED = 6
 DOMAINS = 12
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A level of the waterfall, or what one step took away. None: not known."""
+    """A level of the waterfall, what one step took away with documents (drop), or out of those that stay (edit).
+    None: not known.
+    """
 
     label: str
-    kind: Literal["total", "drop"]
+    kind: Literal["total", "drop", "edit"]
     documents: int
     bytes: int | None
     about: str = ""
@@ -32,13 +38,24 @@ class Stage:
 
 @dataclass(frozen=True)
 class Example:
-    """The beginning of a document, and why it was dropped."""
+    """The beginning of a document, and why it was dropped; or of what was taken out of one that stayed."""
 
     step: str
     id: str
     source: str
     reason: str
     text: str
+
+
+@dataclass
+class StepExamples:
+    """What one curation step took away."""
+
+    step: str
+    num_dropped: int
+    num_edited: int
+    dropped: list[Example]
+    edited: list[Example]
 
 
 @dataclass
@@ -53,7 +70,7 @@ class CorpusReport:
     domains: dict[str, dict[str, int]]
     settings: dict[str, str]
     renamed: int
-    dropped: list[Example] = field(default_factory=list)
+    examples: list[StepExamples] = field(default_factory=list)  # of the steps that took something away
     quarantine: list[dict[str, Any]] = field(default_factory=list)
     num_quarantined: int = 0
     sample: list[Example] = field(default_factory=list)  # a document that stayed
@@ -82,7 +99,7 @@ def corpus_report(step: StepFacts) -> CorpusReport:
     if isinstance(parameters.get("split"), dict):
         held = ", ".join(f"{100 * share:g}% {name}" for name, share in parameters["split"].items())
         report.settings["held out"] = f"{held or 'nothing'}, by the hash of each document's {parameters['split_by']}"
-    report.dropped = list(_dropped(step.artifact))
+    report.examples = _examples(step.artifact, counts)
     report.quarantine = [
         {"file": ends(str(row["file"])), "line": row["line"], "reason": clipped(str(row["reason"]))}
         for row in islice(step.artifact.quarantine(), QUARANTINED)
@@ -102,15 +119,21 @@ def stages_of(counts: dict[str, Any], curate: list[Any]) -> list[Stage]:
         stages.append(Stage("came in", "total", read["documents"] + quarantined, None, "All records of the input."))
         stages.append(Stage("quarantine", "drop", quarantined, None, "Could not be read."))
     stages.append(Stage("read", "total", read["documents"], read["bytes"], "Documents that could be read."))
+    edited = counts.get("edited", {})
     for name, row in counts.get("dropped", {}).items():
         settings = [called(item) for item in curate if isinstance(item, dict) and name in item]
-        about = documentation("curation", name)[0]
-        stages.append(Stage(name, "drop", row["documents"], row["bytes"], about, "; ".join(settings)))
-    gone = sum(row["bytes"] for row in counts.get("dropped", {}).values())
+        edits = edited.get(name, {"documents": 0, "bytes": 0})
+        if row["documents"] or not any(edits.values()):
+            about = documentation("curation", name)[0]
+            stages.append(Stage(name, "drop", row["documents"], row["bytes"], about, "; ".join(settings)))
+        if any(edits.values()):
+            about = "Bytes by which it changed texts that stayed."
+            stages.append(Stage(f"{name}: edits", "edit", edits["documents"], edits["bytes"], about))
+    gone = sum(row["bytes"] for what in ("dropped", "edited") for row in counts.get(what, {}).values())
     rewritten = read["bytes"] - gone - kept["bytes"]
-    if rewritten:
+    if rewritten:  # of a corpus that was made before this was counted by step
         about = "Bytes by which the steps changed texts that stayed, such as line ends and stray blanks."
-        stages.append(Stage("rewriting", "drop", 0, rewritten, about))
+        stages.append(Stage("rewriting", "edit", 0, rewritten, about))
     stages.append(Stage("kept", "total", kept["documents"], kept["bytes"], "The corpus."))
     return stages
 
@@ -132,14 +155,44 @@ def _largest(domains: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
     return found
 
 
-def _dropped(corpus: Corpus) -> Iterator[Example]:
-    """A few of each step, from the first file that the step left."""
-    seen = set()
-    for path in sorted((corpus.path / "dropped").glob("*.parquet")):
-        label = path.name.rsplit("-", 1)[0]
-        if label not in seen:
-            seen.add(label)
-            yield from map(_example, rows_of(path, ["id", "source", "step", "reason", "text"], EXAMPLES))
+def _examples(corpus: Corpus, counts: dict[str, Any]) -> list[StepExamples]:
+    """A few of what each step dropped, and of what it took out of texts that stayed."""
+    dropped = {step: list(map(_example, rows)) for step, rows in _first_rows(corpus, "dropped", "text").items()}
+    edited = {
+        step: [
+            Example(step, ends(row["id"]), "", *map(clipped, pair)) for row in rows for pair in json.loads(row["edits"])
+        ]
+        for step, rows in _first_rows(corpus, "edited", "edits").items()
+    }
+    found = []
+    for step in dict.fromkeys([*counts.get("dropped", {}), *dropped, *edited]):
+        num_dropped, num_edited = (counts.get(what, {}).get(step, {"documents": 0}) for what in ("dropped", "edited"))
+        gone, taken = _varied(dropped.get(step, [])), _varied(edited.get(step, []))
+        if gone or taken:
+            found.append(StepExamples(step, num_dropped["documents"], num_edited["documents"], gone, taken))
+    return found
+
+
+def _first_rows(corpus: Corpus, folder: str, column: str) -> dict[str, list[dict[str, Any]]]:
+    """By step, rows from the first file that it left."""
+    columns = ["id", "step", column] + ["source", "reason"] * (folder == "dropped")
+    found: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted((corpus.path / folder).glob("*-00000.parquet")):
+        rows = rows_of(path, columns, CHOICE)
+        for row in rows:
+            found.setdefault(str(row["step"]), []).append(row)
+    return found
+
+
+def _varied(examples: list[Example]) -> list[Example]:
+    """As many as are shown, with different reasons first; what differs by numbers alone is one reason."""
+    seen: Counter[str] = Counter()
+    ranked = []
+    for example in examples:
+        kind = re.sub(r"\W*\d[\d.]*", "", example.reason)[:40]
+        ranked.append((seen[kind], example))
+        seen[kind] += 1
+    return [example for _, example in sorted(ranked, key=lambda pair: pair[0])[:EXAMPLES]]
 
 
 def _sample(corpus: Corpus) -> list[Example]:

@@ -16,7 +16,7 @@ from seedbed.worlds.plants import PLANTS, Piece, edited, pieces_of
 from seedbed.worlds.words import lexicon
 
 
-@worlds.register("noise")
+@worlds.register("noise", version=2)
 class Noise:
     """A corpus with planted faults, each of them known: for filters, whose precision and recall can be counted.
 

@@ -1,0 +1,77 @@
+"""Documents from the same address."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from seedbed.corpus import curation
+
+if TYPE_CHECKING:
+    from daft import DataFrame, Series
+
+_PORTS = {"http": "80", "https": "443"}
+_TRACKING = ("utm_", "fbclid", "gclid", "mc_cid", "mc_eid")
+
+
+def normalized_url(url: str) -> str | None:
+    """The address without what does not change the page; None if it is no address of the web.
+
+    Scheme, `www.`, user, default port, fragment, a last slash and parameters that only track go; the host becomes
+    lower case, percent-encoding is resolved, parameters are sorted.
+    """
+    url = url.strip()
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    host = (parts.hostname or "").removeprefix("www.")
+    if parts.scheme.lower() not in _PORTS or not host:
+        return None
+    if port is not None and str(port) != _PORTS[parts.scheme.lower()]:
+        host += f":{port}"
+    query = sorted(part for part in parts.query.split("&") if part and not part.lower().startswith(_TRACKING))
+    return unquote(f"{host}{parts.path.rstrip('/')}" + "?" * bool(query) + "&".join(query))
+
+
+@curation.register("duplicate_urls", papers=["326"])
+class DuplicateUrls:
+    """Of documents from one address the one with the smallest id stays (Soldaini et al., 2024, Dolma: the first of
+    its three deduplications).
+
+    The address is `metadata.<field>`, or else the id where that is one. A document without any is left alone. Dolma
+    compares addresses as they are, by a Bloom filter, which may drop a few that are new; this compares all of them,
+    normalized: without scheme, `www.`, default port, fragment, last slash and tracking parameters, percent-encoding
+    resolved, parameters sorted. Memory: address and id of each document.
+    """
+
+    def __init__(self, field: str = "url") -> None:
+        self.field = field
+
+    def __call__(self, frame: DataFrame, /) -> DataFrame:
+        from seedbed.corpus.engine import daft
+        from seedbed.corpus.tagging import with_reasons
+
+        @daft.func.batch(return_dtype=daft.DataType.string(), use_process=False)  # type: ignore[untyped-decorator]
+        def address(ids: Series, metadata: Series) -> list[str | None]:
+            rows = zip(ids.to_pylist(), metadata.to_pylist(), strict=True)
+            return [self._address(id, row) for id, row in rows]
+
+        urls = frame.select("id", address(daft.col("id"), daft.col("metadata")).alias("_url"))
+        same = defaultdict(list)
+        for batch in urls.where(daft.col("_url").not_null()).to_arrow_iter():
+            for id, url in zip(batch.column("id").to_pylist(), batch.column("_url").to_pylist(), strict=True):
+                same[url].append(id)
+        reasons: dict[str, str] = {}
+        for url, ids in same.items():
+            first = min(ids)
+            reasons |= {id: f"same address as {first}: {url}" for id in ids if id != first}
+        return with_reasons(frame, list(reasons), list(reasons.values()))
+
+    def _address(self, id: str, metadata: str) -> str | None:
+        if f'"{self.field}"' in metadata and isinstance(url := json.loads(metadata).get(self.field), str):
+            return normalized_url(url)
+        return normalized_url(id)

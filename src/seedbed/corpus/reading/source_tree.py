@@ -1,0 +1,129 @@
+"""Checkouts of source code."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from seedbed.core.source import Source
+from seedbed.corpus import readers
+from seedbed.corpus.decode import BrokenStream
+from seedbed.corpus.documents import Document, Unreadable
+from seedbed.corpus.inputs import InputFile, select_files
+from seedbed.corpus.licenses import allowed_by, license_of_header, license_of_text
+from seedbed.corpus.packages import TESTS, VENDORED, is_handwritten
+
+_LANGUAGES = {
+    "ada": ".adb .ads", "assembly": ".asm .s", "c": ".c .h", "c++": ".cc .cpp .cxx .hpp .hh .hxx", "c#": ".cs",
+    "clojure": ".clj .cljs .cljc", "cmake": ".cmake", "commonlisp": ".lisp .cl", "crystal": ".cr", "css": ".css .scss",
+    "cuda": ".cu .cuh", "d": ".d", "dart": ".dart", "elixir": ".ex .exs", "elm": ".elm", "erlang": ".erl .hrl",
+    "f#": ".fs .fsx", "fortran": ".f .f90 .f95 .f03 .f08", "go": ".go", "graphql": ".graphql", "groovy": ".groovy",
+    "haskell": ".hs", "java": ".java", "javascript": ".js .jsx .mjs .cjs", "julia": ".jl", "kotlin": ".kt .kts",
+    "lean": ".lean", "lua": ".lua", "nim": ".nim", "nix": ".nix", "ocaml": ".ml .mli", "pascal": ".pas",
+    "perl": ".pl .pm",
+    "php": ".php", "powershell": ".ps1", "prolog": ".pro", "protobuf": ".proto", "python": ".py .pyi .pyx", "r": ".r",
+    "racket": ".rkt", "ruby": ".rb", "rust": ".rs", "scala": ".scala .sc", "scheme": ".scm .ss",
+    "shell": ".sh .bash .zsh",
+    "solidity": ".sol", "sql": ".sql", "swift": ".swift", "systemverilog": ".sv .svh", "tcl": ".tcl",
+    "tex": ".tex .sty",
+    "typescript": ".ts .tsx .mts", "vhdl": ".vhd .vhdl", "vue": ".vue", "zig": ".zig",
+}  # fmt: skip
+_BY_EXTENSION = {extension: language for language, found in _LANGUAGES.items() for extension in found.split()}
+_BY_NAME = {"makefile": "makefile", "gnumakefile": "makefile", "dockerfile": "dockerfile", "cmakelists.txt": "cmake"}
+_LICENSE = re.compile(r"(licen[cs]e|copying|unlicense)([-_.].*)?", re.IGNORECASE)
+EXTENSIONS = (*_BY_EXTENSION, "", ".txt", ".md")  # those of licenses, too
+
+_FOREIGN = VENDORED | {"node_modules", "bower_components", "third-party", "site-packages", "deps", "thirdparty", "pods"}
+_MADE = re.compile(r"\.(min|bundle|pb|generated|g|designer)\.\w+$|_pb2(_grpc)?\.pyi?$|-lock\.\w+$", re.IGNORECASE)
+_TEST_NAME = re.compile(r"(test_.*|.*[._-](tests?|spec)|conftest|.*Tests?)\.\w+")
+_BINARY_HEAD = 8192
+
+
+@readers.register("source_tree")
+class SourceTree:
+    """The source code in folders or archives, such as checkouts of repositories, one document a file.
+
+    The language is told by the file's extension or name (some 55 of them), and is the domain unless one is given. The
+    license is that of the file's SPDX header, else that of the nearest LICENSE or COPYING file in its folder or above,
+    known by phrases of its text (see corpus/licenses.py), as an SPDX identifier; `licenses` keeps only files under one
+    of these (of `MIT OR GPL-2.0` one is enough), which leaves out files without a known license.
+
+    Passed over, and counted in `passed`, are vendored code, tests (unless `tests`), what is generated or minified by
+    its name, by a mark near its start or by lines of over 1,000 bytes, binary and empty files: the notions of the
+    reader `python_source`. A file that is not UTF-8 goes to the quarantine. Everything is read twice, for the licenses
+    first.
+    """
+
+    def __init__(
+        self,
+        path: Source,
+        licenses: list[str] | None = None,
+        tests: bool = False,
+        domain: str = "",
+        license: str = "",
+    ) -> None:
+        self.path = Source.parse(path)
+        self.licenses, self.tests = licenses, tests
+        self.domain, self.license = domain, license
+        self.passed: Counter[str] = Counter()
+
+    def __iter__(self) -> Iterator[Document | Unreadable]:
+        self.passed.clear()
+        by_folder = self._licenses()
+        for file in select_files(self.path, EXTENSIONS):
+            path = PurePosixPath(file.name)
+            language = _BY_NAME.get(path.name.lower()) or _BY_EXTENSION.get(file.extension)
+            if language is None or _LICENSE.fullmatch(path.name):
+                continue
+            found = self._reason_to_pass(path) or self._document(file, path, language, by_folder)
+            if isinstance(found, str):
+                self.passed[found] += 1
+            else:
+                yield found
+
+    def _licenses(self) -> dict[PurePosixPath, str]:
+        """The license of each folder that has a file of one which is known; the first by name."""
+        found: dict[PurePosixPath, str] = {}
+        for file in select_files(self.path, EXTENSIONS):
+            path = PurePosixPath(file.name)
+            if _LICENSE.fullmatch(path.name) and not found.get(path.parent):
+                try:
+                    found[path.parent] = license_of_text(file.read().decode("utf8", "replace"))
+                except BrokenStream:
+                    continue  # a file without a license is none that could be read
+        return found
+
+    def _reason_to_pass(self, path: PurePosixPath) -> str:
+        folders = {part.lower() for part in path.parts[1:-1]}  # not the one that the user names
+        if folders & _FOREIGN:
+            return "vendored"
+        if not self.tests and (folders & (TESTS | {"__tests__", "spec"}) or _TEST_NAME.fullmatch(path.name)):
+            return "tests"
+        return "generated or minified" if _MADE.search(path.name) else ""
+
+    def _document(
+        self, file: InputFile, path: PurePosixPath, language: str, by_folder: dict[PurePosixPath, str]
+    ) -> Document | Unreadable | str:
+        """A document, or why there is none."""
+        try:
+            content = file.read().removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
+        except BrokenStream as error:
+            return Unreadable(file.where, 0, str(error))
+        if not content.strip():
+            return "empty"
+        if b"\0" in content[:_BINARY_HEAD]:
+            return "binary"
+        if not is_handwritten(content):
+            return "generated or minified"
+        try:
+            text = content.decode("utf8")
+        except UnicodeDecodeError as error:
+            return Unreadable(file.where, content.count(b"\n", 0, error.start) + 1, f"not UTF-8: {error.reason}")
+        nearest = next((by_folder[folder] for folder in path.parents if by_folder.get(folder)), "")
+        license = self.license or license_of_header(text) or nearest
+        if self.licenses is not None and not allowed_by(license, self.licenses):
+            return f"license {license or 'unknown'}"
+        metadata = {"path": file.name, "language": language}
+        return Document(file.name, text, file.name, license, self.domain or language, metadata)
