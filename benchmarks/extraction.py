@@ -36,7 +36,7 @@ import numpy as np
 from seedbed.core.artifact import Artifact
 from seedbed.core.counters import generator
 from seedbed.corpus import extractors
-from seedbed.corpus.pages import NoText
+from seedbed.corpus.input.pages import NoText
 
 CONTESTANTS: dict[str, Any] = {
     "resiliparse": {"resiliparse": {}},

@@ -69,7 +69,7 @@ def show(result: dict[str, Any]) -> None:
 
 def ours(texts: list[str], among: list[str]) -> dict[str, Any]:
     from seedbed.corpus.curating.language import SHIPPED
-    from seedbed.corpus.language_table import Table
+    from seedbed.corpus.learned.language_table import Table
 
     table = Table.load(SHIPPED)
     chosen = [name for name in table.languages if MACRO.get(name, name) in among]

@@ -28,7 +28,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    from seedbed.corpus.kneser_ney import KneserNey, bits_per_byte
+    from seedbed.corpus.learned.kneser_ney import KneserNey, bits_per_byte
 
     setting = arguments()
     texts, size = [], 0.0

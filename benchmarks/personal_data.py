@@ -66,7 +66,7 @@ class Given:
 def main() -> None:
     import pyarrow as pa
 
-    from seedbed.corpus.personal import KINDS, candidates, find
+    from seedbed.corpus.text.personal import KINDS, candidates, find
     from seedbed.worlds.measure import precision_recall
 
     setting = arguments()

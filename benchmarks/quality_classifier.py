@@ -65,7 +65,7 @@ def seedbed(texts: list[str], labels: list[int], folder: Path) -> Learned:
     import torch
     import torch.nn.functional as F
 
-    from seedbed.corpus.logistic import Rows, Table, minimize
+    from seedbed.corpus.learned.logistic import Rows, Table, minimize
 
     del folder
     rows = Rows.of(texts, NGRAMS, BITS, 2)

@@ -49,7 +49,7 @@ def groups(rows: list[dict[str, str]]) -> dict[str, list[int]]:
 def bias(scoring: Any, path: str) -> dict[str, dict[str, float]]:
     import numpy as np
 
-    from seedbed.corpus.logistic import auc
+    from seedbed.corpus.learned.logistic import auc
 
     with lzma.open(path, "rt", encoding="utf8") if path.endswith(".xz") else open(path, encoding="utf8") as file:
         rows = list(csv.DictReader(file))
@@ -69,7 +69,7 @@ def bias(scoring: Any, path: str) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     from seedbed.corpus import scorers
-    from seedbed.corpus.logistic import auc
+    from seedbed.corpus.learned.logistic import auc
     from seedbed.corpus.rating.ngram_classifier import NgramClassifier
 
     setting = arguments()

@@ -84,6 +84,7 @@ def test_frozen_surface(tmp_path):
         "pretrain",
         "run_recipe",
         "tokenize",
+        "train_scorer",
         "train_tokenizer",
         "workspace",
     ]

@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 
 from seedbed.core.errors import InputError
 from seedbed.core.source import Source
-from seedbed.corpus.archives import members_of
-from seedbed.corpus.decode import BrokenStream, Limits
-from seedbed.corpus.inputs import InputFile, select_files
+from seedbed.corpus.input.archives import members_of
+from seedbed.corpus.input.decode import BrokenStream, Limits
+from seedbed.corpus.input.files import InputFile, select_files
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,

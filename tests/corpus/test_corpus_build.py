@@ -109,7 +109,7 @@ def test_small_runs_and_groups_change_nothing(
     whole, counts = make_corpus("whole", read=[{"jsonl": str(path)}], curate=CURATE)
     monkeypatch.setattr(tables, "RUN_BYTES", 6000)
     monkeypatch.setattr(tables, "GROUP_BYTES", 900)
-    monkeypatch.setattr("seedbed.corpus.intake.GROUP_BYTES", 900)
+    monkeypatch.setattr("seedbed.corpus.input.intake.GROUP_BYTES", 900)
     monkeypatch.setattr(tables, "FILE_BYTES", 5000)
     monkeypatch.setattr(tables, "FAN", 2)
     parts, again = make_corpus("parts", read=[{"jsonl": str(path)}], curate=CURATE)
@@ -232,7 +232,7 @@ def test_a_tiny_corpus_has_its_splits_though_empty(make_corpus: Any, tmp_path: P
 
 def test_scores_stay_and_scratch_goes(tmp_path: Path, helpers: Any) -> None:
     from seedbed.corpus.engine import daft
-    from seedbed.corpus.intake import Intake
+    from seedbed.corpus.input.intake import Intake
     from seedbed.corpus.stages import kept_runs, run_stage, write_dropped, write_splits
 
     def score(frame: Any) -> Any:
@@ -259,7 +259,7 @@ def test_scores_stay_and_scratch_goes(tmp_path: Path, helpers: Any) -> None:
 
 def test_a_step_that_loses_documents_is_caught(tmp_path: Path, helpers: Any) -> None:
     from seedbed.corpus.engine import daft
-    from seedbed.corpus.intake import Intake
+    from seedbed.corpus.input.intake import Intake
     from seedbed.corpus.stages import run_stage
 
     path = helpers.write_jsonl(tmp_path / "a.jsonl", records(20))

@@ -11,8 +11,8 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from seedbed.corpus.characters import LETTER, SYMBOL, Spans, Texts, chunks, is_repeat
-from seedbed.corpus.repeats import Repeats
+from seedbed.corpus.text.characters import LETTER, SYMBOL, Spans, Texts, chunks, is_repeat
+from seedbed.corpus.text.repetition import Repeats
 
 SOME = st.lists(st.text(alphabet="ab \n\r\t.…é中\u2028\x1c\u3000\u0301", max_size=25), min_size=1, max_size=4)
 

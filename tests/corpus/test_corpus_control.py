@@ -11,7 +11,7 @@ import pytest
 
 from seedbed.core.counters import generator
 from seedbed.core.errors import InputError
-from seedbed.corpus.control import KEPT, SHARES, filter_control, noise_control, permuted
+from seedbed.corpus.learned.control import KEPT, SHARES, filter_control, noise_control, permuted
 
 TEXT = "one  two\nthree four five\tsix seven eight nine ten eleven twelve"
 

@@ -13,8 +13,8 @@ import pytest
 from seedbed.core.errors import InputError
 from seedbed.corpus import curation
 from seedbed.corpus.artifact import Corpus
-from seedbed.corpus.ngrams import text_words
-from seedbed.corpus.overlap import passages
+from seedbed.corpus.text.ngrams import text_words
+from seedbed.corpus.text.overlap import passages
 
 
 def ngrams(text: str, n: int) -> set[tuple[str, ...]]:

@@ -12,8 +12,8 @@ import pytest
 
 from seedbed.core.errors import InputError
 from seedbed.corpus import curation
-from seedbed.corpus.bloom import Bloom
 from seedbed.corpus.curating.duplicate_urls import normalized_url
+from seedbed.corpus.text.bloom import Bloom
 
 
 def test_texts_of_an_older_corpus(make_corpus: Any, tmp_path: Path, helpers: Any) -> None:

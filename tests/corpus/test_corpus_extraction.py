@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from seedbed.corpus import extractors
-from seedbed.corpus.pages import NoText, Page, decoded, encoding_of
+from seedbed.corpus.input.pages import NoText, Page, decoded, encoding_of
 
 STORY = [
     "The bridge over the river was closed on Monday, after inspectors had found cracks in two of its pillars.",

@@ -14,14 +14,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from seedbed.core.errors import InputError
-from seedbed.corpus.characters import Texts
 from seedbed.corpus.curating.c4 import C4
 from seedbed.corpus.curating.dolma import Dolma
 from seedbed.corpus.curating.fineweb import FineWeb
 from seedbed.corpus.curating.gopher_quality import STOP_WORDS, GopherQuality
 from seedbed.corpus.curating.gopher_repetition import GopherRepetition
-from seedbed.corpus.rules import Rule
-from seedbed.corpus.sentences import sentences
+from seedbed.corpus.text.characters import Texts
+from seedbed.corpus.text.rules import Rule
+from seedbed.corpus.text.sentences import sentences
 
 PIECES = ["the", "of", "and", "alpha", "beta", "Größe", "42", "-", "•", "#", "...", "…", "x.", "!", "don't", "{", "[1]"]
 WORDS = st.lists(st.sampled_from(PIECES), max_size=12).map(" ".join)

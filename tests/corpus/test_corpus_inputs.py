@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 
 from seedbed.core.errors import InputError
 from seedbed.core.source import Source
-from seedbed.corpus.decode import BrokenStream, Limits, Meter, decompressed, numbered_lines
 from seedbed.corpus.documents import Unreadable
-from seedbed.corpus.inputs import InputFile, select_files
+from seedbed.corpus.input.decode import BrokenStream, Limits, Meter, decompressed, numbered_lines
+from seedbed.corpus.input.files import InputFile, select_files
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,
@@ -180,7 +180,7 @@ def test_copies_for_formats_that_are_not_read_front_to_back(tmp_path: Path) -> N
 
 
 def test_a_document_that_is_too_long(tmp_path: Path, helpers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seedbed.corpus.inputs.select_files.__defaults__", (SMALL,))
+    monkeypatch.setattr("seedbed.corpus.input.files.select_files.__defaults__", (SMALL,))
     (tmp_path / "a.txt").write_text("short\n\n" + "long line\n" * 200 + "\nlast")
     documents, broken = helpers.read("text", path=str(tmp_path / "a.txt"))
     assert not documents and "a document of more than 1000 bytes; unit 'paragraph'" in broken[0].reason

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from seedbed.corpus import tables
 from seedbed.corpus.documents import Document, Unreadable
-from seedbed.corpus.intake import Intake
-from seedbed.corpus.quarantine import Quarantine
+from seedbed.corpus.input.intake import Intake
+from seedbed.corpus.input.quarantine import Quarantine
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -60,7 +60,7 @@ def test_documents_without_text_do_not_wait_in_memory(tmp_path: Path, monkeypatc
     monkeypatch.setattr(tables, "RUN_BYTES", 6000)
     monkeypatch.setattr(tables, "GROUP_BYTES", 900)
     monkeypatch.setattr(tables, "FILE_BYTES", 5000)
-    monkeypatch.setattr("seedbed.corpus.intake.GROUP_BYTES", 900)
+    monkeypatch.setattr("seedbed.corpus.input.intake.GROUP_BYTES", 900)
     intake = Intake(tmp_path / "read", tmp_path / "q.jsonl")
     runs = intake.read([[Document(f"{n:05d}", "") for n in range(5000)]], lambda number, _: str(number))
     assert len(runs) > 3 and intake.runs.counts == {"documents": 5000, "bytes": 0}

@@ -16,7 +16,7 @@ from seedbed.core.errors import InputError
 from seedbed.core.files import read_json
 from seedbed.corpus import curation, scorers
 from seedbed.corpus.curating.language import SHIPPED
-from seedbed.corpus.language_table import Table, counted, learned, ngrams, plain
+from seedbed.corpus.learned.language_table import Table, counted, learned, ngrams, plain
 from seedbed.corpus.scoring import RECORD, Scorer
 
 TEXTS = {

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seedbed.corpus.documents import Unreadable
-from seedbed.corpus.inputs import InputFile
-from seedbed.corpus.markup import records
-from seedbed.corpus.wikitext import Wiki, plain_text
+from seedbed.corpus.input.files import InputFile
+from seedbed.corpus.input.markup import records
+from seedbed.corpus.input.wikitext import Wiki, plain_text
 
 HEAD = """<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" xml:lang="de">
 <siteinfo><sitename>W</sitename><dbname>dewiki</dbname><base>https://de.example.org/wiki/Hauptseite</base>

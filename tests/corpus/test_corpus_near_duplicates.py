@@ -13,8 +13,8 @@ import pytest
 
 from seedbed.core.errors import InputError
 from seedbed.corpus.curating.near_duplicates import NearDuplicates
-from seedbed.corpus.linking import Buckets, buckets, components, cut
-from seedbed.corpus.ngrams import jaccard, ngram_hashes, sets_of, word_arrays, word_hashes
+from seedbed.corpus.text.linking import Buckets, buckets, components, cut
+from seedbed.corpus.text.ngrams import jaccard, ngram_hashes, sets_of, word_arrays, word_hashes
 
 
 def shingle_set(text: str, n: int) -> set[tuple[str, ...]]:

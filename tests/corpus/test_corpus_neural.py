@@ -15,13 +15,13 @@ from seedbed.core.errors import InputError
 from seedbed.core.schema import build_value, resolve
 from seedbed.core.step import StepContext
 from seedbed.corpus.extraction.neural import Neural
+from seedbed.corpus.input.pages import NoText
 from seedbed.corpus.measure_extraction import measure_extraction
 from seedbed.corpus.neural.alignment import from_article, from_strings, strings_kept, word_f1
 from seedbed.corpus.neural.extractor import TrainedExtractor
 from seedbed.corpus.neural.labeled import site_of
 from seedbed.corpus.neural.nodes import LAYOUT, read_page
 from seedbed.corpus.neural.segments import NUMBERS, segments_of
-from seedbed.corpus.pages import NoText
 from seedbed.corpus.train_extractor import train_extractor
 
 STORY = (

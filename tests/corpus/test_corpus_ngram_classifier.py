@@ -13,8 +13,8 @@ import pytest
 from seedbed.core.counters import generator
 from seedbed.core.errors import InputError
 from seedbed.corpus import curation, scorers
-from seedbed.corpus.examples import is_held_back
-from seedbed.corpus.logistic import auc, calibration_error
+from seedbed.corpus.input.examples import is_held_back
+from seedbed.corpus.learned.logistic import auc, calibration_error
 from seedbed.corpus.rating.ngram_classifier import Classifier, NgramClassifier
 
 SUBJECTS = {"good": "tree river stone bird cloud leaf", "bad": "offer click price cheap deal win", "ugly": "@ # $ % ;"}

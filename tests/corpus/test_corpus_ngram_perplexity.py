@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from seedbed.core.counters import generator, hash64
 from seedbed.core.errors import InputError
 from seedbed.corpus import scorers
-from seedbed.corpus.kneser_ney import HashTable, KneserNey, bits_per_byte
+from seedbed.corpus.learned.kneser_ney import HashTable, KneserNey, bits_per_byte
 from seedbed.corpus.rating.ngram_perplexity import NgramPerplexity, Perplexity
 
 EDGE = "<s>"

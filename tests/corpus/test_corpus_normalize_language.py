@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from seedbed.core.errors import InputError
 from seedbed.corpus import curation
-from seedbed.corpus.script_forms import RULES
+from seedbed.corpus.text.script_forms import RULES
 
 CASES = [
     ("indic", "\u0958\u0929\u0931", "\u0915\u093c\u0928\u093c\u0930\u093c"),  # nuktas apart

@@ -14,9 +14,9 @@ import pytest
 from seedbed.core.counters import generator
 from seedbed.core.errors import InputError
 from seedbed.corpus import scorers
-from seedbed.corpus.bradley_terry import PRIOR, fit
-from seedbed.corpus.examples import is_held_back
-from seedbed.corpus.logistic import auc
+from seedbed.corpus.input.examples import is_held_back
+from seedbed.corpus.learned.bradley_terry import PRIOR, fit
+from seedbed.corpus.learned.logistic import auc
 from seedbed.corpus.rating.pairwise_rater import PairwiseRater, Rater
 
 GOOD = ["tree", "river", "stone", "bird", "cloud", "leaf", "moss", "heron"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from seedbed.core.errors import InputError
 from seedbed.corpus.curating.personal_data import MASKS, PersonalData
-from seedbed.corpus.personal import KINDS, candidates, find
+from seedbed.corpus.text.personal import KINDS, candidates, find
 from seedbed.worlds import Truth, worlds
 from seedbed.worlds.measure import precision_recall
 

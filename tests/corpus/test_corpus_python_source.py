@@ -13,7 +13,7 @@ import pytest
 
 from seedbed.core.errors import InputError
 from seedbed.corpus import readers
-from seedbed.corpus.packages import is_handwritten, package_files
+from seedbed.corpus.input.packages import is_handwritten, package_files
 from seedbed.corpus.reading.python_source import PythonSource
 
 

@@ -21,7 +21,7 @@ import zstandard
 from seedbed.core.errors import InputError
 from seedbed.corpus import readers
 from seedbed.corpus.documents import COLUMNS
-from seedbed.corpus.inputs import InputFile
+from seedbed.corpus.input.files import InputFile
 
 TEXTS = ["The first text.", "Ein zweiter, mit Umlaut: größer.", "第三\nwith a line end"]
 EMPTY_FILES = {"html": ["the page has no text"], "epub": ["not a whole book: File is not a zip file"]}

@@ -11,7 +11,7 @@ import pytest
 
 from seedbed.core.errors import InputError
 from seedbed.corpus import curation
-from seedbed.corpus.semantic import clustered, like_an_earlier, normalized
+from seedbed.corpus.text.semantic import clustered, like_an_earlier, normalized
 
 
 def texts_of(seed: int) -> dict[str, str]:
@@ -65,7 +65,7 @@ def test_clusters_are_those_that_were_made() -> None:
 
 
 def test_only_earlier_rows_of_the_same_cluster_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seedbed.corpus.semantic._BLOCK", 7)
+    monkeypatch.setattr("seedbed.corpus.text.semantic._BLOCK", 7)
     random_ = np.random.default_rng(1)
     vectors = normalized(random_.normal(size=(60, 3)))
     clusters = random_.integers(0, 3, 60)

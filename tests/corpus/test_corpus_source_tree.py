@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from seedbed.corpus.licenses import allowed_by, license_of_header, license_of_link, license_of_text
+from seedbed.corpus.input.licenses import allowed_by, license_of_header, license_of_link, license_of_text
 
 MIT = """The MIT License
 Copyright (c) somebody

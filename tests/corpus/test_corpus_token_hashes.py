@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seedbed.corpus import token_hashes
-from seedbed.corpus.token_hashes import blocks, hashes_of, ngram_buckets, segment_sums
+from seedbed.corpus.text import token_hashes
+from seedbed.corpus.text.token_hashes import blocks, hashes_of, ngram_buckets, segment_sums
 
 # What the module says is a word.
 WORD = re.compile(r"[0-9A-Za-z_\u0080-\U0010ffff]+|[!-/:-@\[-^`{-~]")

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seedbed.corpus.crawls import warc_records
 from seedbed.corpus.documents import Unreadable
-from seedbed.corpus.inputs import InputFile
+from seedbed.corpus.input.crawls import warc_records
+from seedbed.corpus.input.files import InputFile
 
 EXTRACTOR = {"resiliparse": {}}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from seedbed.core.registry import Registry
 from seedbed.corpus.documents import Curation, Document, Reader, Unreadable
-from seedbed.corpus.pages import Extractor
+from seedbed.corpus.input.pages import Extractor
 from seedbed.corpus.scoring import Scoring, Trainable
 
 readers: Registry[Any] = Registry(

@@ -89,7 +89,7 @@ def _input_bytes(component: Component[Reader]) -> float | None:
 
 def _take_in(context: StepContext, read: list[Reader], folder: Path, max_unreadable: float) -> list[Path]:
     """Everything that the readers give, as sorted runs; the rest in quarantine."""
-    from .intake import Intake
+    from .input.intake import Intake
 
     intake = Intake(folder, context.folder / "quarantine.jsonl")
     paths = intake.read(read, lambda number, reader: f"read.{number}.{method_name(readers, reader)}")

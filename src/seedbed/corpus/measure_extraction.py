@@ -10,7 +10,7 @@ from seedbed.core.errors import InputError
 from seedbed.core.step import StepContext, step
 
 from . import Extractor, extractors
-from .examples import Texts
+from .input.examples import Texts
 
 
 class Extracted(Artifact):
@@ -35,9 +35,9 @@ def measure_extraction(
     The counts: `words` (precision, recall and F1 of the multiset of words, means over the pages with an `article`),
     `strings` (the share of `must_have` that is there and of `must_not` that is not), `pages`, and `without_text`.
     """
+    from .input.pages import NoText
     from .neural.labeled import check_folds, is_held_back, labeled_pages
     from .neural.quality import Quality
-    from .pages import NoText
 
     check_folds(folds)
     quality = Quality()

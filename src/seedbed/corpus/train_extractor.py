@@ -9,7 +9,7 @@ import numpy as np
 from seedbed.core.errors import InputError
 from seedbed.core.step import StepContext, step
 
-from .examples import Texts
+from .input.examples import Texts
 from .neural.extractor import TrainedExtractor
 
 if TYPE_CHECKING:

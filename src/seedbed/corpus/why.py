@@ -23,7 +23,7 @@ from .explain import Life, explain
 
 if TYPE_CHECKING:
     from .curating.near_duplicates import NearDuplicates
-    from .ngrams import Sets
+    from .text.ngrams import Sets
 
 _STEP = "near_duplicates"
 _REASON = re.compile(r"near duplicate of (?P<kept>.+) \(similarity [\d.]+\)", re.DOTALL)
@@ -145,8 +145,8 @@ class _Compared:
 
     def __init__(self, method: NearDuplicates, ids: Sequence[str], texts: Sequence[str]) -> None:
         from .engine import daft, functions
-        from .linking import band_keys
         from .tagging import plain
+        from .text.linking import band_keys
 
         names = [str(row) for row in range(len(ids))]
         frame = daft.from_pydict({"id": names, "text": list(texts)})
@@ -163,7 +163,7 @@ class _Compared:
         self.keys_NK = band_keys(self.signatures_NH, method.bands, method.rows)
 
     def similarity(self, left: int, right: int) -> float:
-        from .ngrams import jaccard
+        from .text.ngrams import jaccard
 
         if not self.sets.sizes[[left, right]].any():
             return 0.0
@@ -211,7 +211,7 @@ def _chain(corpus: Corpus, method: NearDuplicates, lives: Sequence[Life]) -> lis
 
 def _path(known: _Compared, threshold: float, start: int, end: int) -> list[Link]:
     """Breadth first."""
-    from .ngrams import jaccard
+    from .text.ngrams import jaccard
 
     before = {start: start}
     waiting = [start]

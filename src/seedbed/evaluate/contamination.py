@@ -14,7 +14,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from seedbed.corpus.artifact import Corpus
-    from seedbed.corpus.overlap import Overlap
+    from seedbed.corpus.text.overlap import Overlap
 
 _SPLITS_NOT_TRAINED_ON = ("validation", "test")
 
@@ -24,7 +24,7 @@ def contamination(
 ) -> dict[str, Any]:
     """The report. `tests` holds (item id, text) pairs by task; of the corpora everything but splits called
     validation and test is read, once, in batches."""
-    from seedbed.corpus.overlap import Overlap
+    from seedbed.corpus.text.overlap import Overlap
 
     items = [(task, name) for task, pairs in tests.items() for name, _ in pairs]
     overlap = Overlap([text for pairs in tests.values() for _, text in pairs], n)

@@ -20,8 +20,8 @@ import xxhash
 from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.core.source import Source
+from seedbed.corpus.input.texts import HELD_BACK, part_of
 from seedbed.corpus.labels import Labels
-from seedbed.corpus.texts import HELD_BACK, part_of
 
 Record = dict[str, Any]
 T = TypeVar("T")

@@ -38,7 +38,7 @@ def generate(
     `metadata.<field>`, by default what the world says belongs together; a document's split is decided by its hash
     and the seed, as in `build_corpus`.
     """
-    from seedbed.corpus.intake import Intake
+    from seedbed.corpus.input.intake import Intake
     from seedbed.corpus.splits import TRAIN, Splitter
     from seedbed.corpus.stages import write_splits
 

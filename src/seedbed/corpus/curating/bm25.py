@@ -15,8 +15,8 @@ from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.core.source import Source
 from seedbed.corpus import curation
+from seedbed.corpus.input.texts import file_texts, training_files
 from seedbed.corpus.labels import LabeledData
-from seedbed.corpus.texts import file_texts, training_files
 
 if TYPE_CHECKING:
     from daft import DataFrame, Series
@@ -107,8 +107,8 @@ def _number(id: str) -> int:
 def _words(frame: DataFrame) -> Iterator[tuple[list[str], np.ndarray, np.ndarray]]:
     """Ids, the hashes of all words one after the other, and the number of words of each document."""
     from seedbed.corpus.engine import daft
-    from seedbed.corpus.ngrams import word_arrays, word_hashes
     from seedbed.corpus.tagging import plain
+    from seedbed.corpus.text.ngrams import word_arrays, word_hashes
 
     for batch in frame.select("id", word_hashes(plain(daft.col("text"))).alias("_words")).to_arrow_iter():
         hashes, lengths = word_arrays(batch.column("_words"))
@@ -119,7 +119,7 @@ class _Queries:
     """The queries' terms, sorted by hash, and for each of them the queries that have it."""
 
     def __init__(self, texts: list[str]) -> None:
-        from seedbed.corpus.ngrams import text_words
+        from seedbed.corpus.text.ngrams import text_words
 
         hashes, lengths = text_words(texts)
         self.number = len(texts)

@@ -10,10 +10,10 @@ import numpy as np
 
 from seedbed.core.errors import InputError
 from seedbed.corpus import curation
-from seedbed.corpus.characters import Spans, Texts
-from seedbed.corpus.lines import Edit, without
-from seedbed.corpus.rules import Measured, Rule, tag
-from seedbed.corpus.sentences import sentences
+from seedbed.corpus.text.characters import Spans, Texts
+from seedbed.corpus.text.lines import Edit, without
+from seedbed.corpus.text.rules import Measured, Rule, tag
+from seedbed.corpus.text.sentences import sentences
 
 if TYPE_CHECKING:
     from daft import DataFrame

@@ -11,15 +11,15 @@ from seedbed.core.errors import InputError
 from seedbed.core.source import Source
 from seedbed.corpus import curation
 from seedbed.corpus.artifact import Corpus
-from seedbed.corpus.examples import CorpusOrFiles
+from seedbed.corpus.input.examples import CorpusOrFiles
+from seedbed.corpus.input.texts import file_texts
 from seedbed.corpus.tagging import edits_json
-from seedbed.corpus.texts import file_texts
 
 if TYPE_CHECKING:
     from daft import DataFrame, Series
 
-    from seedbed.corpus.cuts import Row
-    from seedbed.corpus.overlap import Hits, Overlap, Passage
+    from seedbed.corpus.text.cuts import Row
+    from seedbed.corpus.text.overlap import Hits, Overlap, Passage
 
 _MOST_PIECES = 10
 
@@ -68,9 +68,9 @@ class Decontaminate:
 
     def __call__(self, frame: DataFrame, /) -> DataFrame:
         from seedbed.corpus.engine import daft
-        from seedbed.corpus.ngrams import word_hashes
-        from seedbed.corpus.overlap import Overlap
         from seedbed.corpus.tagging import plain
+        from seedbed.corpus.text.ngrams import word_hashes
+        from seedbed.corpus.text.overlap import Overlap
 
         pairs = list(self._texts())
         overlap, names = Overlap([text for _, text in pairs], self.ngram), [name for name, _ in pairs]
@@ -100,9 +100,9 @@ class Decontaminate:
     def _rows(
         self, words: Any, texts: list[str], overlap: Overlap, names: list[str], counts: np.ndarray | None
     ) -> Iterator[Row]:
-        from seedbed.corpus.cuts import row
-        from seedbed.corpus.ngrams import ngram_hashes, word_arrays
-        from seedbed.corpus.overlap import Hits
+        from seedbed.corpus.text.cuts import row
+        from seedbed.corpus.text.ngrams import ngram_hashes, word_arrays
+        from seedbed.corpus.text.overlap import Hits
 
         hashes, offsets = ngram_hashes(*word_arrays(words), self.ngram)
         places, grams = overlap.hits(hashes)
@@ -120,8 +120,8 @@ class Decontaminate:
 
     def _row(self, text: str, hits: Hits, size: int, overlap: Overlap, names: list[str]) -> Row:
         """From the n-grams of one document that stand in evaluation texts; it has `size` different ones."""
-        from seedbed.corpus.cuts import row
-        from seedbed.corpus.overlap import passages
+        from seedbed.corpus.text.cuts import row
+        from seedbed.corpus.text.overlap import passages
 
         shared = np.unique(hits.grams)
         numbers, counts = np.unique(overlap.texts_of(shared), return_counts=True)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seedbed.corpus import curation
-from seedbed.corpus.characters import LETTER, Spans, Texts
 from seedbed.corpus.curating.gopher_quality import STOP_WORDS
-from seedbed.corpus.lines import without
-from seedbed.corpus.repeats import Repeats
-from seedbed.corpus.rules import Measured, Rule, bounded, share, tag
+from seedbed.corpus.text.characters import LETTER, Spans, Texts
+from seedbed.corpus.text.lines import without
+from seedbed.corpus.text.repetition import Repeats
+from seedbed.corpus.text.rules import Measured, Rule, bounded, share, tag
 
 if TYPE_CHECKING:
     from daft import DataFrame

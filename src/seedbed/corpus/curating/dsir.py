@@ -14,8 +14,8 @@ from seedbed.core.source import Source
 from seedbed.corpus import curation
 from seedbed.corpus.artifact import Corpus
 from seedbed.corpus.documents import COLUMNS
-from seedbed.corpus.examples import CorpusOrFiles
-from seedbed.corpus.texts import file_texts
+from seedbed.corpus.input.examples import CorpusOrFiles
+from seedbed.corpus.input.texts import file_texts
 
 if TYPE_CHECKING:
     from daft import DataFrame, Expression, Series
@@ -105,7 +105,7 @@ class Dsir:
 
     def _features(self, words: Series) -> tuple[np.ndarray, np.ndarray]:
         """For every n-gram of a batch, its document's number and its bucket."""
-        from seedbed.corpus.ngrams import ngram_hashes, word_arrays
+        from seedbed.corpus.text.ngrams import ngram_hashes, word_arrays
 
         hashes, lengths = word_arrays(words.to_arrow())
         documents, features = [], []

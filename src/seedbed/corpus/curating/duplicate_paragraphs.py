@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from seedbed.corpus import curation
-from seedbed.corpus.characters import Spans, Texts
-from seedbed.corpus.repeated import Cut, WithoutRepeats
+from seedbed.corpus.text.characters import Spans, Texts
+from seedbed.corpus.text.shared_pieces import Cut, WithoutRepeats
 
 
 @curation.register("duplicate_paragraphs", papers=["326"])

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seedbed.corpus import curation
-from seedbed.corpus.characters import Texts
 from seedbed.corpus.curating.gopher_repetition import duplicates
-from seedbed.corpus.rules import Measured, Rule, bounded, share, tag
+from seedbed.corpus.text.characters import Texts
+from seedbed.corpus.text.rules import Measured, Rule, bounded, share, tag
 
 if TYPE_CHECKING:
     from daft import DataFrame

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from seedbed.corpus import curation
-from seedbed.corpus.characters import LETTER, SYMBOL, Spans, Texts
-from seedbed.corpus.rules import Measured, Rule, bounded, share, tag
+from seedbed.corpus.text.characters import LETTER, SYMBOL, Spans, Texts
+from seedbed.corpus.text.rules import Measured, Rule, bounded, share, tag
 
 if TYPE_CHECKING:
     from daft import DataFrame

@@ -8,9 +8,9 @@ import numpy as np
 
 from seedbed.core.errors import InputError
 from seedbed.corpus import curation
-from seedbed.corpus.characters import Spans, Texts, is_repeat
-from seedbed.corpus.repeats import Repeats
-from seedbed.corpus.rules import Measured, Rule, bounded, share, tag
+from seedbed.corpus.text.characters import Spans, Texts, is_repeat
+from seedbed.corpus.text.repetition import Repeats
+from seedbed.corpus.text.rules import Measured, Rule, bounded, share, tag
 
 if TYPE_CHECKING:
     from daft import DataFrame

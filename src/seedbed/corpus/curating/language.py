@@ -15,7 +15,7 @@ from seedbed.corpus.scoring import Scorer
 if TYPE_CHECKING:
     from daft import DataFrame, Series
 
-    from seedbed.corpus.language_table import Table
+    from seedbed.corpus.learned.language_table import Table
 
 SHIPPED = Path(__file__).parents[1] / "rating" / "language.bin"
 
@@ -87,6 +87,6 @@ class Language:
 
 @functools.cache
 def _shipped() -> Table:
-    from seedbed.corpus.language_table import Table
+    from seedbed.corpus.learned.language_table import Table
 
     return Table.load(SHIPPED)

@@ -13,7 +13,7 @@ from seedbed.corpus.artifact import Corpus
 if TYPE_CHECKING:
     from daft import DataFrame, Expression
 
-    from seedbed.corpus.ngrams import Sets
+    from seedbed.corpus.text.ngrams import Sets
 
 
 @curation.register("near_duplicates", papers=["311"], version=2)
@@ -39,7 +39,7 @@ class NearDuplicates:
     def __init__(
         self, threshold: float = 0.8, ngram: int = 5, num_hashes: int = 128, against: Corpus | None = None
     ) -> None:
-        from seedbed.corpus.linking import cut
+        from seedbed.corpus.text.linking import cut
 
         if not 0 < threshold <= 1:
             raise InputError("threshold", "is a similarity above 0 and at most 1", value=threshold)
@@ -51,9 +51,9 @@ class NearDuplicates:
         self.bands, self.rows = cut(threshold, num_hashes)
 
     def __call__(self, frame: DataFrame, /) -> DataFrame:
-        from seedbed.corpus.linking import buckets, components
-        from seedbed.corpus.ngrams import jaccard, joined
         from seedbed.corpus.tagging import with_reasons
+        from seedbed.corpus.text.linking import buckets, components
+        from seedbed.corpus.text.ngrams import jaccard, joined
 
         # The documents of an older corpus get the first numbers, so that they stay.
         frames = [self.against.all_documents(["id", "text"])] if self.against else []
@@ -102,7 +102,7 @@ class NearDuplicates:
 
     def _banded(self, frame: DataFrame) -> tuple[list[str], np.ndarray]:
         """The ids of all documents with words, ascending, and their keys in every band."""
-        from seedbed.corpus.linking import band_keys
+        from seedbed.corpus.text.linking import band_keys
 
         ids: list[str] = []
         keys = [np.empty((0, self.bands), np.uint64)]
@@ -117,8 +117,8 @@ class NearDuplicates:
         import pyarrow as pa
 
         from seedbed.corpus.engine import daft
-        from seedbed.corpus.ngrams import joined, shingle_sets, word_arrays, word_hashes
         from seedbed.corpus.tagging import plain
+        from seedbed.corpus.text.ngrams import joined, shingle_sets, word_arrays, word_hashes
 
         if not ids:
             return joined([])
@@ -132,7 +132,7 @@ class NearDuplicates:
 
     def _similar(self, sets: Sets, left: np.ndarray, right: np.ndarray, is_old: np.ndarray) -> np.ndarray:
         """The pairs that are linked. Sizes rule most others out, and two old documents need no link."""
-        from seedbed.corpus.ngrams import jaccard
+        from seedbed.corpus.text.ngrams import jaccard
 
         sizes = sets.sizes
         smaller, larger = np.minimum(sizes[left], sizes[right]), np.maximum(sizes[left], sizes[right])

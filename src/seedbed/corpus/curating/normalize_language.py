@@ -66,7 +66,7 @@ class NormalizeLanguage:
 
     def clean(self, text: str, language: str = "") -> str:
         """One document's text."""
-        from seedbed.corpus.script_forms import RULES
+        from seedbed.corpus.text.script_forms import RULES
 
         names = self.rules.get(language, []) if isinstance(self.rules, dict) else self.rules
         for name in names:

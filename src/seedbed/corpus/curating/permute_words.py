@@ -26,8 +26,8 @@ class PermuteWords:
         self.share, self.seed = share, seed
 
     def __call__(self, frame: DataFrame, /) -> DataFrame:
-        from seedbed.corpus.control import permuted
         from seedbed.corpus.engine import daft
+        from seedbed.corpus.learned.control import permuted
 
         @daft.func.batch(return_dtype=daft.DataType.string(), use_process=False)  # type: ignore[untyped-decorator]
         def noisy(texts: Series) -> list[str]:

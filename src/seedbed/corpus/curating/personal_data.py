@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from seedbed.core.errors import InputError, unknown_key
 from seedbed.corpus import curation
-from seedbed.corpus.personal import KINDS
+from seedbed.corpus.text.personal import KINDS
 
 if TYPE_CHECKING:
     from daft import DataFrame, Series
@@ -30,7 +30,7 @@ class PersonalData:
     As Dolma does it (Soldaini et al., 2024, web subset): a document with at most `most` of them stays with a mask in
     the place of each (`|||EMAIL_ADDRESS|||`, ...), one with more goes. With `action: tag` all stay as they are.
     Either way the columns `pii_email`, `pii_phone` ... count what was found, so that `keep` can decide. The rules for
-    each of `kinds` stand in `seedbed.corpus.personal`, with where they differ from Dolma's.
+    each of `kinds` stand in `seedbed.corpus.text.personal`, with where they differ from Dolma's.
 
     The record of edits has the kind and the length of what was masked, never the thing itself. (A document that goes
     stands in `dropped/` as it was.) Masks are texts of several tokens unless a tokenizer is given them as its own.
@@ -54,7 +54,7 @@ class PersonalData:
 
         @daft.func.batch(return_dtype=daft.DataType.struct(fields), use_process=False)  # type: ignore[untyped-decorator]
         def looked_at(texts: Series) -> list[dict[str, Any]]:
-            from seedbed.corpus.personal import candidates
+            from seedbed.corpus.text.personal import candidates
 
             column = texts.to_arrow()
             nothing = dict.fromkeys(counts, 0) | dict.fromkeys(("text", "reason", "edits"))
@@ -70,8 +70,8 @@ class PersonalData:
 
     def _row(self, text: str) -> dict[str, Any]:
         """The columns for one text; `text` is None if it does not change."""
-        from seedbed.corpus.personal import find
         from seedbed.corpus.tagging import edits_json
+        from seedbed.corpus.text.personal import find
 
         found = find(text, self.kinds)
         numbers = Counter(item.kind for item in found)

@@ -13,10 +13,10 @@ from seedbed.corpus import curation
 if TYPE_CHECKING:
     from daft import DataFrame
 
-    from seedbed.corpus.bloom import Bloom
-    from seedbed.corpus.characters import Texts
-    from seedbed.corpus.cuts import Passage, Row
-    from seedbed.corpus.repeated import Repeated
+    from seedbed.corpus.text.bloom import Bloom
+    from seedbed.corpus.text.characters import Texts
+    from seedbed.corpus.text.cuts import Passage, Row
+    from seedbed.corpus.text.shared_pieces import Repeated
 
 
 @curation.register("repeated_ngrams", papers=["329"])
@@ -50,8 +50,8 @@ class RepeatedNgrams:
         self._bloom()  # so that bad parameters are told before anything runs
 
     def __call__(self, frame: DataFrame, /) -> DataFrame:
-        from seedbed.corpus.cuts import with_cuts
-        from seedbed.corpus.repeated import find_repeated
+        from seedbed.corpus.text.cuts import with_cuts
+        from seedbed.corpus.text.shared_pieces import find_repeated
 
         if self.within == "document":
             return with_cuts(frame, lambda ids, texts: self._cut(ids, texts, None))
@@ -59,25 +59,25 @@ class RepeatedNgrams:
         return with_cuts(frame, lambda ids, texts: self._cut(ids, texts, repeated))
 
     def _bloom(self) -> Bloom | None:
-        from seedbed.corpus.bloom import Bloom
+        from seedbed.corpus.text.bloom import Bloom
 
         return None if self.expected is None else Bloom(self.expected, self.false_positives)
 
     def _hashes(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-        from seedbed.corpus.characters import chunks
+        from seedbed.corpus.text.characters import chunks
 
         parts = [self._ngrams(chunk) for chunk in chunks(texts)]
         hashes = np.concatenate([np.empty(0, np.uint64), *[hashes for hashes, _ in parts]])
         return hashes, np.concatenate([np.empty(0, np.int64), *[np.diff(offsets) for _, offsets in parts]])
 
     def _ngrams(self, texts: Texts) -> tuple[np.ndarray, np.ndarray]:
-        from seedbed.corpus.ngrams import ngram_hashes
+        from seedbed.corpus.text.ngrams import ngram_hashes
 
         return ngram_hashes(texts.hashes(texts.words), texts.words.counts, self.ngram)
 
     def _cut(self, ids: list[str], texts: list[str], repeated: Repeated | None) -> Iterator[Row]:
-        from seedbed.corpus.characters import chunks
-        from seedbed.corpus.cuts import row, row_without
+        from seedbed.corpus.text.characters import chunks
+        from seedbed.corpus.text.cuts import row, row_without
 
         names = iter(ids)
         for chunk in chunks(texts):
@@ -126,7 +126,7 @@ def _passages(
     id: str, gone: np.ndarray, starts: np.ndarray, ends: np.ndarray, again: np.ndarray, of: list[str] | None
 ) -> Iterator[Passage]:
     """The runs of words that go. `again` and `of`: the n-grams that stand earlier, and where."""
-    from seedbed.corpus.cuts import Passage
+    from seedbed.corpus.text.cuts import Passage
 
     bounds = np.flatnonzero(np.diff(np.concatenate([[0], gone, [0]])))
     for first, after in zip(bounds[::2].tolist(), bounds[1::2].tolist(), strict=True):

@@ -48,8 +48,8 @@ class SemanticDuplicates:
         self.max_length, self.seed = max_length, seed
 
     def __call__(self, frame: DataFrame, /) -> DataFrame:
-        from seedbed.corpus.semantic import clustered, like_an_earlier
         from seedbed.corpus.tagging import with_reasons
+        from seedbed.corpus.text.semantic import clustered, like_an_earlier
 
         ids, vectors_ND = self.embeddings(frame)
         if not ids:
@@ -65,7 +65,7 @@ class SemanticDuplicates:
     def embeddings(self, frame: DataFrame) -> tuple[list[str], np.ndarray]:
         """The ids of all documents that are not blank, ascending, and their embeddings, of length one (N, D)."""
         from seedbed.corpus.engine import daft
-        from seedbed.corpus.semantic import normalized
+        from seedbed.corpus.text.semantic import normalized
         from seedbed.evaluate.encoding import Coder
         from seedbed.evaluate.finetuning import features
         from seedbed.evaluate.networks import pad_id, settled

@@ -13,7 +13,7 @@ from seedbed.corpus import curation
 if TYPE_CHECKING:
     from daft import DataFrame
 
-    from seedbed.corpus.cuts import Row
+    from seedbed.corpus.text.cuts import Row
 
 
 @curation.register("similar_lines", papers=["311"])
@@ -43,7 +43,7 @@ class SimilarLines:
         self._cut_behind = re.compile(f"(?<=[{re.escape(ends)}])")
 
     def __call__(self, frame: DataFrame, /) -> DataFrame:
-        from seedbed.corpus.cuts import with_cuts
+        from seedbed.corpus.text.cuts import with_cuts
 
         return with_cuts(frame, self._rows)
 
@@ -59,7 +59,7 @@ class SimilarLines:
         return edit_distance(shorter, longer) < limit
 
     def _rows(self, ids: list[str], texts: list[str]) -> Iterator[Row]:
-        from seedbed.corpus.cuts import row
+        from seedbed.corpus.text.cuts import row
 
         del ids
         for text in texts:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from seedbed.core.errors import InputError
 from seedbed.corpus import extractors
+from seedbed.corpus.input.pages import NoText, Page
 from seedbed.corpus.neural.extractor import TrainedExtractor
-from seedbed.corpus.pages import NoText, Page
 
 if TYPE_CHECKING:
     from seedbed.corpus.neural.extractor import NodeTagger

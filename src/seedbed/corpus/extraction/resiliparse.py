@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seedbed.corpus import extractors
-from seedbed.corpus.pages import NoText, Page, decoded
+from seedbed.corpus.input.pages import NoText, Page, decoded
 
 _DEEPEST = 500  # elements within elements; main-content extraction takes time with the square of the depth
 _TOO_DEEP = " > ".join(["*"] * _DEEPEST)

@@ -6,7 +6,7 @@ import logging
 from typing import Literal
 
 from seedbed.corpus import extractors
-from seedbed.corpus.pages import NoText, Page, decoded
+from seedbed.corpus.input.pages import NoText, Page, decoded
 
 _log, _quiet = logging.getLogger("trafilatura"), logging.NullHandler()  # it reports broken pages; NoText does that
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from seedbed.core.counters import key
 from seedbed.core.errors import InputError
-from seedbed.corpus.examples import Example, Texts, examples_of
+from seedbed.corpus.input.examples import Example, Texts, examples_of
 
 from .alignment import from_article, from_strings
 

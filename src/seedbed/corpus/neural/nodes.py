@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from seedbed.corpus.pages import decoded
+from seedbed.corpus.input.pages import decoded
 
 from .segments import Segments, segments_of
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from seedbed.core.errors import InputError
 from seedbed.corpus import scorers
-from seedbed.corpus.examples import Example, Texts, examples_of, field_of, is_held_back, sampled
+from seedbed.corpus.input.examples import Example, Texts, examples_of, field_of, is_held_back, sampled
 
 if TYPE_CHECKING:
-    from seedbed.corpus.language_table import Table
+    from seedbed.corpus.learned.language_table import Table
 
 _MODEL = "language.bin"
 _TEMPERATURES = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0]
@@ -62,7 +62,7 @@ class Language:
         self.held_back, self.examples, self.seed = held_back, examples, seed
 
     def fit(self, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
-        from seedbed.corpus.language_table import counted, learned
+        from seedbed.corpus.learned.language_table import counted, learned
 
         found = sampled(examples_of(self.data, self.fields, key="data"), self.examples, self.seed)
         texts: dict[str, dict[str, list[str]]] = {}
@@ -83,7 +83,7 @@ class Language:
 
     @staticmethod
     def load(folder: Path) -> LanguageScoring:
-        from seedbed.corpus.language_table import Table
+        from seedbed.corpus.learned.language_table import Table
 
         return LanguageScoring(Table.load(folder / _MODEL))
 

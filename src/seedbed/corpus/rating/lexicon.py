@@ -14,7 +14,7 @@ from seedbed.core.errors import InputError
 from seedbed.core.files import read_json
 from seedbed.core.source import Source
 from seedbed.corpus import scorers
-from seedbed.corpus.examples import examples_of
+from seedbed.corpus.input.examples import examples_of
 
 _MODEL, _CATEGORIES = "terms.npz", "categories.json"
 _TOP = np.uint64(48)  # the highest bits of a hash settle nearly every n-gram that is no term
@@ -40,8 +40,8 @@ class Lexicon:
         self.path, self.terms = path, terms
 
     def fit(self, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
-        from seedbed.corpus.ngrams import ngram_hashes
-        from seedbed.corpus.token_hashes import hashes_of
+        from seedbed.corpus.text.ngrams import ngram_hashes
+        from seedbed.corpus.text.token_hashes import hashes_of
 
         listed = self._listed()
         hashes, lengths = hashes_of([term for term, _, _ in listed])
@@ -112,7 +112,7 @@ class Terms:
         return {"score": float, "weight": float, "label": str, **dict.fromkeys(self._shown, float)}
 
     def score(self, texts: Sequence[str]) -> Mapping[str, np.ndarray | Sequence[str | None]]:
-        from seedbed.corpus.token_hashes import blocks
+        from seedbed.corpus.text.token_hashes import blocks
 
         parts = [self._block(texts[block]) for block in blocks(texts)]
         weight_NK = np.concatenate([np.zeros((0, len(self.categories))), *[part[0] for part in parts]])
@@ -127,8 +127,8 @@ class Terms:
 
     def _block(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Of each text the weight of every category (N, K), and the number of words."""
-        from seedbed.corpus.ngrams import ngram_hashes
-        from seedbed.corpus.token_hashes import hashes_of
+        from seedbed.corpus.text.ngrams import ngram_hashes
+        from seedbed.corpus.text.token_hashes import hashes_of
 
         hashes, lengths = hashes_of(texts)
         kinds = len(self.categories)

@@ -12,12 +12,12 @@ import numpy as np
 from seedbed.core.errors import InputError, unknown_key
 from seedbed.core.files import read_json
 from seedbed.corpus import scorers
-from seedbed.corpus.examples import Texts, examples_of, field_of, is_held_back, sampled
+from seedbed.corpus.input.examples import Texts, examples_of, field_of, is_held_back, sampled
 
 if TYPE_CHECKING:
     import torch
 
-    from seedbed.corpus.logistic import Table
+    from seedbed.corpus.learned.logistic import Table
 
 _MODEL, _CLASSES = "weights.npz", "classes.json"
 
@@ -40,7 +40,7 @@ class NgramClassifier:
 
     Counts: accuracy, AUC, log loss and calibration error on the share `held_back` (the same text is never on both
     sides); `noise` and `filter`: whether its score falls with graded noise, and whether a small model of what it keeps
-    predicts good texts better, also those that it scores low (`corpus.control`). Memory: about 50 bytes a distinct
+    predicts good texts better, also those that it scores low (`learned/control.py`). Memory: about 50 bytes a distinct
     n-gram of a text, while it learns; 4 bytes * 2**bits a class to score.
     """
 
@@ -77,7 +77,7 @@ class NgramClassifier:
         self.balanced, self.held_back, self.seed = balanced, held_back, seed
 
     def fit(self, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
-        from seedbed.corpus.logistic import Rows, Table, minimize
+        from seedbed.corpus.learned.logistic import Rows, Table, minimize
 
         texts, labels = self._examples()
         classes = sorted(set(labels), key=lambda name: (name != self.positive, name))
@@ -108,7 +108,7 @@ class NgramClassifier:
 
     @staticmethod
     def load(folder: Path) -> Classifier:
-        from seedbed.corpus.logistic import Table
+        from seedbed.corpus.learned.logistic import Table
 
         return Classifier(Table.load(folder / _MODEL), read_json(folder / _CLASSES))
 
@@ -171,7 +171,7 @@ class Classifier:
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """Of each text and class (N, K)."""
-        from seedbed.corpus.logistic import softmax
+        from seedbed.corpus.learned.logistic import softmax
 
         logits_NC = self.table.logits(texts)
         if logits_NC.shape[1] == 1:
@@ -180,7 +180,7 @@ class Classifier:
 
     def measured(self, texts: Sequence[str], number_N: np.ndarray, weight_N: np.ndarray) -> dict[str, Any]:
         """How well it does on labeled texts; those without words are left out."""
-        from seedbed.corpus.logistic import auc, calibration_error
+        from seedbed.corpus.learned.logistic import auc, calibration_error
 
         share_NK = self.probabilities(texts)
         is_known_N = ~np.isnan(share_NK[:, 0])
@@ -198,7 +198,7 @@ class Classifier:
 
     def controls(self, texts: Sequence[str], number_N: np.ndarray, pool: Sequence[str]) -> dict[str, Any]:
         """What it makes of noise in texts of the first class, and what it keeps of a pool."""
-        from seedbed.corpus.control import filter_control, noise_control
+        from seedbed.corpus.learned.control import filter_control, noise_control
 
         first = [text for text, number in zip(texts, number_N, strict=True) if number == 0]
 

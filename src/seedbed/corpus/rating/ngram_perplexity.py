@@ -10,11 +10,11 @@ import numpy as np
 
 from seedbed.core.errors import InputError
 from seedbed.corpus import scorers
-from seedbed.corpus.examples import Texts, examples_of, is_held_back, sampled
-from seedbed.corpus.token_hashes import Unit
+from seedbed.corpus.input.examples import Texts, examples_of, is_held_back, sampled
+from seedbed.corpus.text.token_hashes import Unit
 
 if TYPE_CHECKING:
-    from seedbed.corpus.kneser_ney import KneserNey
+    from seedbed.corpus.learned.kneser_ney import KneserNey
 
 _MODEL = "model.npz"
 _ORDERS = {"words": 3, "characters": 6, "bytes": 6}
@@ -57,8 +57,8 @@ class NgramPerplexity:
         self.held_back, self.seed = held_back, seed
 
     def fit(self, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
-        from seedbed.corpus.control import noise_control
-        from seedbed.corpus.kneser_ney import KneserNey
+        from seedbed.corpus.learned.control import noise_control
+        from seedbed.corpus.learned.kneser_ney import KneserNey
 
         found = sampled(examples_of(self.texts, self.fields, key="texts"), self.examples, self.seed)
         texts = [item.text for item in found if item.text and not item.text.isspace()]
@@ -84,7 +84,7 @@ class NgramPerplexity:
 
     @staticmethod
     def load(folder: Path) -> Perplexity:
-        from seedbed.corpus.kneser_ney import KneserNey
+        from seedbed.corpus.learned.kneser_ney import KneserNey
 
         return Perplexity(KneserNey.load(folder / _MODEL))
 

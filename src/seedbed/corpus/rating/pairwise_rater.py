@@ -13,12 +13,12 @@ from seedbed.core.counters import integers, key
 from seedbed.core.errors import InputError, unknown_key
 from seedbed.corpus import scorers
 from seedbed.corpus.artifact import Corpus
-from seedbed.corpus.examples import Example, Texts, examples_of, field_of, is_held_back
+from seedbed.corpus.input.examples import Example, Texts, examples_of, field_of, is_held_back
 
 if TYPE_CHECKING:
     import torch
 
-    from seedbed.corpus.logistic import Table
+    from seedbed.corpus.learned.logistic import Table
 
 _MODEL, _SCORES = "weights.npz", "bradley_terry.jsonl"
 _WINS = {"a": 1.0, "b": 0.0, "tie": 0.5}
@@ -118,13 +118,13 @@ class PairwiseRater:
 
     @staticmethod
     def load(folder: Path) -> Rater:
-        from seedbed.corpus.logistic import Table
+        from seedbed.corpus.learned.logistic import Table
 
         return Rater(Table.load(folder / _MODEL))
 
     def _learn(self, judged: Mapping[tuple[str, str], float], same: Sequence[tuple[str, str]]) -> Table:
         """The mean score of the texts that it learned from is zero."""
-        from seedbed.corpus.logistic import Rows, Table, minimize
+        from seedbed.corpus.learned.logistic import Rows, Table, minimize
 
         pairs = [*judged, *same]
         wins = np.array([*judged.values(), *[0.5] * len(same)])
@@ -215,7 +215,7 @@ def _loss(
 
 def _write_scores(votes: Sequence[_Vote], path: Path) -> dict[str, float]:
     """The scores that the votes themselves give; returns how often each rater agrees with them."""
-    from seedbed.corpus.bradley_terry import fit
+    from seedbed.corpus.learned.bradley_terry import fit
 
     names = sorted({text for vote in votes for text in (vote.first, vote.second)})
     place = {name: number for number, name in enumerate(names)}
@@ -264,6 +264,6 @@ class Rater:
         }
 
     def noise(self, texts: Sequence[str]) -> dict[str, Any]:
-        from seedbed.corpus.control import noise_control
+        from seedbed.corpus.learned.control import noise_control
 
         return noise_control(lambda chosen: self.score(chosen)["score"], texts)

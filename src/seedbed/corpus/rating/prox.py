@@ -12,7 +12,7 @@ from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.corpus import scorers
 from seedbed.corpus.artifact import Corpus
-from seedbed.corpus.examples import Example, Texts, examples_of, sampled
+from seedbed.corpus.input.examples import Example, Texts, examples_of, sampled
 
 if TYPE_CHECKING:
     from seedbed.corpus.refining.programmer import Annotated, Programmer

@@ -9,7 +9,7 @@ from seedbed.core.errors import InputError
 from seedbed.core.source import Source
 from seedbed.corpus import readers
 from seedbed.corpus.documents import Document, Unreadable
-from seedbed.corpus.records import Fields, csv_records, read_records
+from seedbed.corpus.input.records import Fields, csv_records, read_records
 
 EXTENSIONS = (".csv", ".tsv")
 

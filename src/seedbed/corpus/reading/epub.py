@@ -11,12 +11,12 @@ from xml.etree.ElementTree import Element
 
 from seedbed.core.source import Source
 from seedbed.corpus import extractors, readers
-from seedbed.corpus.decode import BrokenStream, Meter
 from seedbed.corpus.documents import Document, Unreadable
-from seedbed.corpus.inputs import InputFile, select_files
-from seedbed.corpus.licenses import license_of_link
-from seedbed.corpus.markup import BadMarkup, local, parsed_file
-from seedbed.corpus.pages import Extractor, NoText, Page
+from seedbed.corpus.input.decode import BrokenStream, Meter
+from seedbed.corpus.input.files import InputFile, select_files
+from seedbed.corpus.input.licenses import license_of_link
+from seedbed.corpus.input.markup import BadMarkup, local, parsed_file
+from seedbed.corpus.input.pages import Extractor, NoText, Page
 
 EXTENSIONS = (".epub",)
 _FIELDS = {

@@ -7,10 +7,10 @@ from typing import Annotated
 
 from seedbed.core.source import Source
 from seedbed.corpus import extractors, readers
-from seedbed.corpus.decode import BrokenStream
 from seedbed.corpus.documents import Document, Unreadable
-from seedbed.corpus.inputs import InputFile, select_files
-from seedbed.corpus.pages import Extractor, NoText
+from seedbed.corpus.input.decode import BrokenStream
+from seedbed.corpus.input.files import InputFile, select_files
+from seedbed.corpus.input.pages import Extractor, NoText
 
 EXTENSIONS = (".html", ".htm", ".xhtml")
 

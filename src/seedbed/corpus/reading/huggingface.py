@@ -11,8 +11,8 @@ from seedbed.core.files import read_json
 from seedbed.core.source import Source
 from seedbed.corpus import readers
 from seedbed.corpus.documents import Document, Unreadable
-from seedbed.corpus.inputs import InputFile, extension_of
-from seedbed.corpus.records import STREAMS, Fields, documents_of
+from seedbed.corpus.input.files import InputFile, extension_of
+from seedbed.corpus.input.records import STREAMS, Fields, documents_of
 
 # The words by which the hub's own rules tell a split from a file's path.
 _SPLIT_WORDS = {

@@ -10,9 +10,9 @@ from xml.etree.ElementTree import Element
 from seedbed.core.source import Source
 from seedbed.corpus import readers
 from seedbed.corpus.documents import Document, Unreadable
-from seedbed.corpus.inputs import select_files
-from seedbed.corpus.licenses import license_of_link
-from seedbed.corpus.markup import BadMarkup, local, parsed, records
+from seedbed.corpus.input.files import select_files
+from seedbed.corpus.input.licenses import license_of_link
+from seedbed.corpus.input.markup import BadMarkup, local, parsed, records
 
 EXTENSIONS = (".xml", ".nxml")
 Part = Literal["title", "abstract", "body"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from seedbed.core.source import Source
 from seedbed.corpus import readers
 from seedbed.corpus.documents import Document, Unreadable
-from seedbed.corpus.records import Fields, jsonl_records, read_records
+from seedbed.corpus.input.records import Fields, jsonl_records, read_records
 
 EXTENSIONS = (".jsonl", ".ndjson", ".json")
 

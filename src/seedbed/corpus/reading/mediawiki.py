@@ -10,9 +10,9 @@ from xml.etree.ElementTree import Element
 from seedbed.core.source import Source
 from seedbed.corpus import readers
 from seedbed.corpus.documents import Document, Unreadable
-from seedbed.corpus.inputs import InputFile, select_files
-from seedbed.corpus.markup import BadMarkup, parsed, records
-from seedbed.corpus.wikitext import Wiki, plain_text
+from seedbed.corpus.input.files import InputFile, select_files
+from seedbed.corpus.input.markup import BadMarkup, parsed, records
+from seedbed.corpus.input.wikitext import Wiki, plain_text
 
 EXTENSIONS = (".xml",)
 _NAMESPACE = re.compile(rb"<ns>\s*(-?\d+)\s*</ns>")

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from seedbed.core.source import Source
 from seedbed.corpus import readers
-from seedbed.corpus.decode import BrokenStream
 from seedbed.corpus.documents import Document, Unreadable
-from seedbed.corpus.inputs import InputFile, select_files
+from seedbed.corpus.input.decode import BrokenStream
+from seedbed.corpus.input.files import InputFile, select_files
 
 EXTENSIONS = (".pdf",)
 _MARGIN = 2  # lines at the top and bottom of a page that may be a running header or footer

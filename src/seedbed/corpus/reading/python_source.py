@@ -15,7 +15,7 @@ from seedbed.core.files import hash_file
 from seedbed.core.fingerprint import digest
 from seedbed.corpus import readers
 from seedbed.corpus.documents import Document, Unreadable
-from seedbed.corpus.packages import PackageFile, is_handwritten, package_files
+from seedbed.corpus.input.packages import PackageFile, is_handwritten, package_files
 
 
 @readers.register("python_source")

@@ -9,11 +9,11 @@ from pathlib import PurePosixPath
 
 from seedbed.core.source import Source
 from seedbed.corpus import readers
-from seedbed.corpus.decode import BrokenStream
 from seedbed.corpus.documents import Document, Unreadable
-from seedbed.corpus.inputs import InputFile, select_files
-from seedbed.corpus.licenses import allowed_by, license_of_header, license_of_text
-from seedbed.corpus.packages import TESTS, VENDORED, is_handwritten
+from seedbed.corpus.input.decode import BrokenStream
+from seedbed.corpus.input.files import InputFile, select_files
+from seedbed.corpus.input.licenses import allowed_by, license_of_header, license_of_text
+from seedbed.corpus.input.packages import TESTS, VENDORED, is_handwritten
 
 _LANGUAGES = {
     "ada": ".adb .ads", "assembly": ".asm .s", "c": ".c .h", "c++": ".cc .cpp .cxx .hpp .hh .hxx", "c#": ".cs",

@@ -8,7 +8,7 @@ from typing import Literal
 from seedbed.core.source import Source
 from seedbed.corpus import readers
 from seedbed.corpus.documents import Document, Unreadable
-from seedbed.corpus.inputs import InputFile, select_files
+from seedbed.corpus.input.files import InputFile, select_files
 
 EXTENSIONS = (".txt", ".text", ".md", ".markdown", ".rst", ".tex")
 

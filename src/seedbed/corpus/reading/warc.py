@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 from seedbed.core.source import Source
 from seedbed.corpus import extractors, readers
-from seedbed.corpus.crawls import warc_records
 from seedbed.corpus.documents import Document, Unreadable
-from seedbed.corpus.inputs import InputFile, select_files
-from seedbed.corpus.pages import Extractor, NoText, Page, decoded
+from seedbed.corpus.input.crawls import warc_records
+from seedbed.corpus.input.files import InputFile, select_files
+from seedbed.corpus.input.pages import Extractor, NoText, Page, decoded
 
 EXTENSIONS = (".warc", ".wet")
 _TYPES = frozenset((b"response", b"resource", b"conversion"))

@@ -103,9 +103,9 @@ class TaskLoss(Intervention):
     def _read(self) -> None:
         """The task's texts as tokens, its classes as numbers in the order of their names."""
         from seedbed.corpus.documents import Unreadable
-        from seedbed.corpus.inputs import InputFile
-        from seedbed.corpus.records import jsonl_records
-        from seedbed.corpus.texts import training_files
+        from seedbed.corpus.input.files import InputFile
+        from seedbed.corpus.input.records import jsonl_records
+        from seedbed.corpus.input.texts import training_files
 
         texts, labels = [], []
         for path in training_files(self.data):

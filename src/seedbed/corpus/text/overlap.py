@@ -64,9 +64,10 @@ class Overlap:
     def documents(self, frame: DataFrame) -> Iterator[tuple[list[str], np.ndarray, np.ndarray]]:
         """Batch by batch the ids of a frame's documents, and what stands where: numbers of documents and of n-grams,
         each pair once."""
-        from .engine import daft
+        from seedbed.corpus.engine import daft
+        from seedbed.corpus.tagging import plain
+
         from .ngrams import ngram_hashes, word_arrays, word_hashes
-        from .tagging import plain
 
         words = word_hashes(plain(daft.col("text"))).alias("_words")
         for batch in frame.select("id", words).to_arrow_iter():

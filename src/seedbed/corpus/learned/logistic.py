@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .token_hashes import blocks, hashes_of, ngram_buckets, segment_sums
+from seedbed.corpus.text.token_hashes import blocks, hashes_of, ngram_buckets, segment_sums
 
 if TYPE_CHECKING:
     import torch

@@ -49,7 +49,7 @@ class Sets(NamedTuple):
 
 def word_hashes(plain: Expression) -> Expression:
     """The hashes of a text's words, which are parted by single spaces, as a list."""
-    from .engine import daft, functions
+    from seedbed.corpus.engine import daft, functions
 
     return functions.list_map(functions.split(plain, " "), functions.hash(daft.element(), hash_function="xxhash3_64"))
 
@@ -72,8 +72,8 @@ def text_words(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """As `word_arrays`, of texts in memory, in their plain form."""
     import pyarrow as pa
 
-    from .engine import daft
-    from .tagging import plain
+    from seedbed.corpus.engine import daft
+    from seedbed.corpus.tagging import plain
 
     table = pa.table({"number": np.arange(len(texts)), "text": pa.array(texts, pa.large_string())})
     words = word_hashes(plain(daft.col("text"))).alias("words")

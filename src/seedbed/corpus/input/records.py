@@ -11,10 +11,10 @@ from typing import Any
 
 from seedbed.core.errors import InputError
 from seedbed.core.source import Source
+from seedbed.corpus.documents import Document, Unreadable
 
 from .decode import BrokenStream
-from .documents import Document, Unreadable
-from .inputs import InputFile, select_files
+from .files import InputFile, select_files
 
 Record = tuple[int, dict[str, Any]] | Unreadable  # a line (or row) number and the fields
 RecordStream = Callable[[InputFile], Iterator[Record]]

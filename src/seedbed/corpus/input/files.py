@@ -17,9 +17,9 @@ from seedbed.core.errors import InputError
 from seedbed.core.files import storage_errors
 from seedbed.core.remote import SCHEME, Remote, read_remote
 from seedbed.core.source import Source, SourceFile
+from seedbed.corpus.documents import Unreadable
 
 from .decode import DECOMPRESSORS, LIMITS, BrokenStream, Limits, Meter, decompressed, numbered_lines
-from .documents import Unreadable
 
 _READ = 1 << 20
 _ARCHIVES = (".tar", ".zip", ".tgz", ".tbz2", ".txz", ".tzst")

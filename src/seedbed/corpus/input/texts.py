@@ -21,8 +21,8 @@ def file_texts(source: Source, fields: list[str], *, key: str) -> Iterator[tuple
     """Name and text of every text in files of any kind that readers know; a file of plain text is one. What cannot be
     read is an InputError for `key`."""
     from seedbed.corpus.documents import Unreadable
-    from seedbed.corpus.inputs import select_files
-    from seedbed.corpus.records import STREAMS, Fields, documents_of
+    from seedbed.corpus.input.files import select_files
+    from seedbed.corpus.input.records import STREAMS, Fields, documents_of
 
     for file in select_files(source, None):
         stream = STREAMS.get(file.extension)

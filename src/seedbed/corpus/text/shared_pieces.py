@@ -113,7 +113,7 @@ def find_repeated(frame: DataFrame, hashing: Hashing, bloom: Bloom | None) -> Re
 
 def _hashed(frame: DataFrame, hashing: Hashing) -> Iterator[tuple[list[str], np.ndarray, np.ndarray]]:
     """By batches: ids, the hashes of all pieces that are compared, and the number of each piece's document."""
-    from .engine import daft
+    from seedbed.corpus.engine import daft
 
     @daft.func.batch(return_dtype=daft.DataType.list(daft.DataType.uint64()), use_process=False)  # type: ignore[untyped-decorator]
     def hashes_of(texts: Series) -> Any:

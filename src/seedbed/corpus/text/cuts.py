@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from .tagging import edits_json
+from seedbed.corpus.tagging import edits_json
 
 if TYPE_CHECKING:
     from daft import DataFrame, Series
@@ -25,7 +25,7 @@ class Passage(NamedTuple):
 
 def with_cuts(frame: DataFrame, cut: Callable[[list[str], list[str]], Iterable[Row]]) -> DataFrame:
     """The frame with what `cut` makes of ids and texts."""
-    from .engine import daft
+    from seedbed.corpus.engine import daft
 
     string = daft.DataType.string()
     fields = daft.DataType.struct({"text": string, "reason": string, "edits": string})

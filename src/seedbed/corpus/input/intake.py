@@ -8,11 +8,11 @@ from pathlib import Path
 import xxhash
 
 from seedbed.core.errors import InputError
+from seedbed.corpus.documents import Document, Reader, Unreadable
+from seedbed.corpus.tables import GROUP_BYTES, Row, RunWriter, row_of, table_of
 
 from .decode import LIMITS
-from .documents import Document, Reader, Unreadable
 from .quarantine import Quarantine
-from .tables import GROUP_BYTES, Row, RunWriter, row_of, table_of
 
 
 class Intake:

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from types import TracebackType
 
-from .documents import Unreadable
+from seedbed.corpus.documents import Unreadable
 
 _NUMBER = re.compile(r"\d+")
 _MOST_KINDS = 1000  # beyond these all are one

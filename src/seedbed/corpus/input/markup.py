@@ -15,9 +15,10 @@ import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
+from seedbed.corpus.documents import Unreadable
+
 from .decode import BrokenStream
-from .documents import Unreadable
-from .inputs import InputFile
+from .files import InputFile
 
 _HEAD = 1024
 _ENCODING = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([\w:.-]+)")

@@ -18,18 +18,17 @@ from seedbed.core.counters import key
 from seedbed.core.errors import InputError, unknown_key
 from seedbed.core.files import read_json
 from seedbed.core.source import Source
-
-from .artifact import Corpus
-from .documents import Document, Unreadable
-from .labels import Labels
+from seedbed.corpus.artifact import Corpus
+from seedbed.corpus.documents import Document, Unreadable
+from seedbed.corpus.labels import Labels
 
 _RECORDS = ("jsonl", "csv", "parquet")  # the readers of files that hold records; any other file is one text
 _PLAIN = "text"
 
 
 def artifact_or_files(*kinds: type[Artifact]) -> PlainValidator:
-    """In a signature: a step's name, or a folder with a manifest, is an artifact of one of the kinds; all else is a path
-    of the user's."""
+    """In a signature: a step's name, or a folder with a manifest, is an artifact of one of the kinds; anything else,
+    files of the user's."""
     by_name = {kind.kind: kind for kind in kinds}
 
     def chosen(kind: str, value: Any) -> type[Artifact]:
@@ -54,7 +53,7 @@ def artifact_or_files(*kinds: type[Artifact]) -> PlainValidator:
             kind = None
         manifest = Path(value) / MANIFEST if isinstance(value, str | Path) else None
         if kind is None and manifest is not None and manifest.is_file():
-            kind = read_json(manifest).get("kind")
+            kind = read_json(manifest).get("kind", kinds[0].kind)
         return Source.parse(value) if kind is None else chosen(kind, value)._parse(value)
 
     return PlainValidator(parse)
@@ -106,7 +105,7 @@ def _reader(path: Path) -> str:
 
 
 def _documents(path: Path, fields: list[str], key: str) -> Iterator[Document | Unreadable]:
-    from . import readers
+    from seedbed.corpus import readers
 
     name = _reader(path)
     given = {} if name == _PLAIN else {"text": fields}

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seedbed.core.errors import InputError
-
-from .documents import Unreadable
+from seedbed.corpus.documents import Unreadable
 
 _STEP = 1 << 12  # decompressed at once: 4 kB of zstd may hold 128 MB, and a corrupt place costs this much before it
 _GATHERED = 1 << 18

@@ -54,7 +54,7 @@ def tag(
     """
     import pyarrow as pa
 
-    from .engine import daft
+    from seedbed.corpus.engine import daft
 
     string, names = daft.DataType.string(), list(dict.fromkeys(rule.column for rule in rules))
     fields = {name: daft.DataType.float64() for name in names} | {"reason": string}

@@ -12,9 +12,10 @@ import zlib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from seedbed.corpus.documents import Unreadable
+
 from .decode import BrokenStream, Meter
-from .documents import Unreadable
-from .inputs import InputFile
+from .files import InputFile
 
 _GZIP = b"\x1f\x8b\x08"
 _STEP = 1 << 12  # packed bytes at once: at most 4 MB come out

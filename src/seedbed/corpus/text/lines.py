@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from seedbed.corpus.tagging import edits_json
+
 from .characters import Spans, Texts
-from .tagging import edits_json
 
 Edit = tuple[str, str]  # why, and the text that went
 

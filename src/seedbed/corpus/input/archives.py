@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from .decode import BrokenStream, Meter
-from .inputs import InputFile
+from .files import InputFile
 
 _READ = 1 << 20
 _STEP = 1 << 11

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .token_hashes import Unit, blocks, hashes_of, segment_sums
+from seedbed.corpus.text.token_hashes import Unit, blocks, hashes_of, segment_sums
 
 _BASE = 0xC2B2AE3D27D4EB4F
 _EDGE = np.uint64(0x165667B19E3779F9)

@@ -1,0 +1,1 @@
+"""What scorers are made of: models that are fitted, and what is asked of them."""

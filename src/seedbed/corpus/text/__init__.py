@@ -1,0 +1,1 @@
+"""What methods see of texts: characters, words, n-grams, what comes again, rules."""
