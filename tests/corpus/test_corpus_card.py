@@ -52,7 +52,7 @@ def test_datasets_finds_splits_and_rows(corpus: Any, tmp_path: Path) -> None:
 
 def test_the_head(corpus: Any) -> None:
     head = head_of(corpus[0])
-    assert head["license"] == ["apache-2.0", "cc-by-4.0", "other"] and head["size_categories"] == ["n<1K"]
+    assert head["license"] == ["apache-2.0", "cc-by-4.0", "other", "unknown"] and head["size_categories"] == ["n<1K"]
     assert head["configs"][0]["data_files"][0] == {"split": "train", "path": "data/train-*.parquet"}
     assert "language" not in head
 

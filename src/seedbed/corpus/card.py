@@ -89,7 +89,7 @@ def _head(corpus: Corpus, name: str, counts: Mapping[str, Any], facts: _Facts) -
     """The YAML head; `datasets` allows no hyphen in the name of a split, and no empty one."""
     documents = int(facts.lengths[0].sum())
     languages = sorted(value for value in facts.by.get("language") or {} if re.fullmatch("[a-z]{2,3}", value))
-    licenses = sorted({_license(value) for value in facts.by["license"] or {} if value})
+    licenses = sorted({_license(value) for value in facts.by["license"] or {}})
     filled = [split for split in corpus.splits() if counts["splits"][split]["documents"]]
     files = [{"split": split.replace("-", "_"), "path": f"data/{split}-*.parquet"} for split in filled]
     head: dict[str, Any] = {"pretty_name": name}
@@ -103,7 +103,7 @@ def _head(corpus: Corpus, name: str, counts: Mapping[str, Any], facts: _Facts) -
 
 def _license(value: str) -> str:
     known = re.sub(r"[\s_]+", "-", value.strip().lower())
-    known = {"cc0": "cc0-1.0", "public-domain": "unknown"}.get(known, known)
+    known = {"cc0": "cc0-1.0", "": "unknown"}.get(known, known)
     return known if known in _LICENSES else "other"
 
 
@@ -124,7 +124,9 @@ def _blocks(
         "Columns: `id`, `text`, `source`, `domain`, `license`, `metadata` (a JSON object), and scores. Documents stand "
         "in the order of their ids; which split one is in was decided by a hash."
     )
-    yield "## Splits\n\n" + _table("split", {n: [r["documents"], r["bytes"]] for n, r in counts["splits"].items()})
+    yield "## Splits\n\n" + _table(
+        "split", {name: [counts["splits"][name][what] for what in ("documents", "bytes")] for name in corpus.splits()}
+    )
     for column, rows in facts.by.items():
         yield _values(column, rows)
     bounds = ["under 64", *(f"{low:,} to {4 * low - 1:,}" for low in _LENGTHS[:-1]), f"{_LENGTHS[-1]:,} or more"]

@@ -2,7 +2,7 @@
 
 As in Brown et al. (2020, appendix C) an item is contaminated if one of its n-grams (13 words by default) occurs in
 a corpus; the share of its n-grams that occur is given too. Texts are compared as `decontaminate` compares them
-(`corpus/overlap.py`). Items shorter than n words cannot be judged, and are counted.
+(`corpus/text/overlap.py`). Items shorter than n words cannot be judged, and are counted.
 """
 
 from __future__ import annotations

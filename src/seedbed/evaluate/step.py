@@ -18,7 +18,7 @@ from seedbed.evaluate.task import EvaluationContext
 from seedbed.models.artifact import Model
 
 
-@step("evaluate", gives=Scores)
+@step("evaluate", gives=Scores, version=2)
 def evaluate(
     context: StepContext,
     *,

@@ -25,7 +25,7 @@ class MediaWiki:
     """XML dumps of Wikipedia and other MediaWikis (`...-pages-articles.xml.bz2`), one document a page.
 
     Read front to back, a page at a time: the latest revision that the dump has of a page in one of the `namespaces` (0
-    are the articles). Its wikitext becomes plain text (see corpus/wikitext.py). Metadata: title, page, revision,
+    are the articles). Its wikitext becomes plain text (see corpus/input/wikitext.py). Metadata: title, page, revision,
     timestamp, url, `links` (titles of the articles that it links to, in order) and `categories`. An id is the wiki's
     name and the title (`enwiki:Salt`), so that a link names the document that it leads to.
 
