@@ -5,7 +5,7 @@ import pytest
 from seedbed.core import source
 from seedbed.core.errors import InputError
 from seedbed.core.schema import check
-from seedbed.core.source import Source
+from seedbed.core.source import Source, without_places
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +57,14 @@ def test_contents_count(tmp_path):
     assert Source(file).canonical() == before
     file.write_text("two!")
     assert Source(file).canonical() != before
+
+
+def test_where_files_lie_does_not_count(tmp_path):
+    for place in ("here", "there"):
+        folder = tmp_path / place / "data"
+        folder.mkdir(parents=True)
+        (folder / "a.txt").write_text("one")
+    here, there = (Source(tmp_path / place / "data").canonical() for place in ("here", "there"))
+    assert here["path"] != there["path"] and without_places([here]) == without_places([there])
+    (tmp_path / "there/data/a.txt").rename(tmp_path / "there/data/b.txt")
+    assert without_places(Source(tmp_path / "there/data").canonical()) != without_places(here)

@@ -1,7 +1,8 @@
 """A path or glob of the user's own files, as a parameter: it must exist, and its contents count.
 
-Relative paths are relative to the current folder. A step's fingerprint holds the hash of the contents, so an
-edited file makes the step run again; hashes are remembered by path, size and time of change.
+Relative paths are relative to the current folder. A step's fingerprint holds the hash of the contents and the names in
+ids, so an edited file makes the step run again, and the same folder elsewhere does not: nor does the order of samples,
+which hangs on fingerprints, depend on where data lie. Hashes are remembered by path, size and time of change.
 """
 
 from __future__ import annotations
@@ -84,7 +85,8 @@ class Source(str):
         """The contents of remote files count by their names, sizes and times of change."""
         if is_remote(self):
             return {"path": str(self), "contents": digest([[f.path, f.size, f.changed] for f in self._remote])}
-        return {"path": str(self), "contents": digest([[p.name, _remembered_hash(p)] for p in self.files])}
+        hashed = [[file.name, _remembered_hash(file.place)] for file in self.listed if isinstance(file.place, Path)]
+        return {"path": str(self), "contents": digest(hashed)}
 
     @classmethod
     def parse(cls, value: Any) -> Source:
@@ -103,6 +105,14 @@ class Source(str):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> core_schema.CoreSchema:
         return core_schema.no_info_plain_validator_function(cls.parse)
+
+
+def without_places(value: Any) -> Any:
+    """A canonical value in which sources are their contents, wherever these lie."""
+    if isinstance(value, dict):
+        kept = {"contents": value["contents"]} if value.keys() == {"path", "contents"} else value
+        return {key: without_places(item) for key, item in kept.items()}
+    return [without_places(item) for item in value] if isinstance(value, list) else value
 
 
 def _name(path: str, root: str) -> str:

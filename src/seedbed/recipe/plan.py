@@ -13,7 +13,7 @@ from seedbed.core.errors import InputError, PlacedError, unknown_key
 from seedbed.core.fingerprint import digest, source_digest
 from seedbed.core.registry import Component
 from seedbed.core.schema import canonical_value, parameters_of, replace_leaves, resolve, walk
-from seedbed.core.source import remember_hashes
+from seedbed.core.source import remember_hashes, without_places
 from seedbed.core.step import Call, Estimate, Step, steps
 from seedbed.core.store import Store
 
@@ -105,7 +105,8 @@ class Plan:
         entry = steps.get(step.name)
         components = {f"{item.registry.role} {item.name}": item.entry.version for item in used}
         canonical = {key: canonical_value(value) for key, value in parameters.items()}
-        facts = {"step": step.name, "version": entry.version, "components": components, "parameters": canonical}
+        facts = {"step": step.name, "version": entry.version, "components": components}
+        facts["parameters"] = without_places(canonical)
         fingerprint = digest(facts)
         if implicit and fingerprint in self._by_fingerprint:
             return self._by_fingerprint[fingerprint]

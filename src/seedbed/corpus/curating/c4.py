@@ -44,7 +44,7 @@ class C4:
 
     or if what remains has fewer than `min_sentences` sentences: `c4_sentences` (3). The authors' code has 5 words and 3
     sentences, datatrove 3 and 5, and `'` among the terminal marks. Sentences are counted by end marks between words
-    (`corpus/text/sentences.py`), not by a trained splitter. ASCII letters count in either case. The edits name the lines
+    (`text/sentences.py`), not by a trained splitter. ASCII letters count in either case. The edits name the lines
     that went. Not here: the language (see `language`) and duplicate spans of three sentences. `drop: false` only adds
     the columns and leaves the texts alone.
     """

@@ -47,7 +47,7 @@ class SourceTree:
 
     The language is told by the file's extension or name (some 55 of them), and is the domain unless one is given. The
     license is that of the file's SPDX header, else that of the nearest LICENSE or COPYING file in its folder or above,
-    known by phrases of its text (see corpus/input/licenses.py), as an SPDX identifier; `licenses` keeps only files under one
+    known by phrases of its text (see input/licenses.py), as an SPDX identifier; `licenses` keeps only files under one
     of these (of `MIT OR GPL-2.0` one is enough), which leaves out files without a known license.
 
     Passed over, and counted in `passed`, are vendored code, tests (unless `tests`), what is generated or minified by

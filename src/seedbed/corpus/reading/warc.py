@@ -32,7 +32,7 @@ class Warc:
     Metadata: url, date (of the crawl), content_type, title, and language, as the page, the server or the crawl tells.
     An id is the URL. Passed over, and counted in `passed`, are other statuses and types, pages without text, and
     what a crawler writes of itself.
-    A broken record costs itself, a broken gzip member what is in it (see corpus/input/crawls.py). ARC, the format before
+    A broken record costs itself, a broken gzip member what is in it (see input/crawls.py). ARC, the format before
     WARC, is not read: FastWARC does not know it.
     """
 
