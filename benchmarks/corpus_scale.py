@@ -23,7 +23,6 @@ import itertools
 import json
 import lzma
 import math
-import os
 import random
 import re
 import resource
@@ -35,6 +34,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+import kept
 
 SENTENCES = 20
 CURATE: list[Any] = ["normalize", "gopher_quality", "exact_duplicates", "near_duplicates"]
@@ -178,8 +179,7 @@ def main() -> None:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if given.out:
-        facts = {"cores": os.cpu_count(), "curate": CURATE, "sentences": len(pool), "rows": rows}
-        Path(given.out).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf8")
+        kept.write(given.out, {"curate": CURATE, "sentences": len(pool), "rows": rows})
 
 
 if __name__ == "__main__":

@@ -22,15 +22,14 @@ import argparse
 import importlib.metadata
 import json
 import lzma
-import platform
 import re
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import kept
 import numpy as np
 
 from seedbed.core.artifact import Artifact
@@ -73,7 +72,7 @@ def main() -> None:
     if not results:
         parser.error(f"{options.data} holds neither of {', '.join(SETS)}")
     if options.out:
-        options.out.write_text(json.dumps({**circumstances(), "results": results}, indent=1) + "\n", encoding="utf8")
+        kept.write(options.out, {"peers": peers(), "results": results})
 
 
 def race(name: str, rows: Sequence[Row], contestants: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -158,22 +157,8 @@ def f1_of(counts_P3: np.ndarray, by_page: bool) -> tuple[float, float, float]:
     return precision, recall, 2 * precision * recall / max(precision + recall, 1e-12)
 
 
-def circumstances() -> dict[str, Any]:
-    versions = {name: importlib.metadata.version(name) for name in ("seedbed", "resiliparse", "trafilatura", "lxml")}
-    command = " ".join(["python", "benchmarks/extraction.py", *shown(sys.argv[1:])])
-    return {"command": command, "python": platform.python_version(), "cpu": cpu(), "versions": versions}
-
-
-def shown(arguments: Sequence[str]) -> list[str]:
-    """The command without the folders of this machine."""
-    names = [Path(argument).name if Path(argument).is_absolute() else argument for argument in arguments]
-    return [f"'{name}'" if " " in name else name for name in names]
-
-
-def cpu() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+def peers() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in ("resiliparse", "trafilatura", "lxml")}
 
 
 if __name__ == "__main__":

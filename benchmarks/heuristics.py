@@ -24,6 +24,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import kept
+
 OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
 
 
@@ -167,7 +169,9 @@ def main() -> None:
             if table["other text"]:
                 print(f"    {table['other text']} kept by both with another text")
     if setting.out:
-        Path(setting.out).write_text(json.dumps(result, indent=1) + "\n", encoding="utf8")
+        for table in [table for tables in result["filters"].values() for table in tables.values()]:
+            del table["examples"]  # other people's texts
+        kept.write(setting.out, result)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import kept
+
 Row = tuple[str, str]  # language, text
 MACRO = {"als": "sqi", "arb": "ara", "cmn": "zho", "pes": "fas", "swh": "swa", "mly": "msa", "azj": "aze", "khk": "mon"}
 MACRO |= {"aka": "twi", "pbu": "pus"}
@@ -53,7 +55,7 @@ def main() -> None:
     result["speed"] = {name: len(texts) / column["seconds"] for name, column in columns.items()}
     show(result)
     if setting.out:
-        setting.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf8")
+        kept.write(setting.out, result)
 
 
 def show(result: dict[str, Any]) -> None:

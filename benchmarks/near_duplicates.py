@@ -35,6 +35,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import kept
+
 THRESHOLD, NGRAM = 0.8, 5
 _PUNCTUATION = string.punctuation.encode()
 Task = dict[str, Any]  # folder, bands, rows
@@ -318,7 +320,7 @@ def main() -> None:
     _compare(results)
     if options.out:
         facts = {"documents": options.documents, "rates": options.rates, "bands": method.bands, "rows": method.rows}
-        options.out.write_text(json.dumps({**facts, "contestants": results}, indent=1) + "\n", encoding="utf8")
+        kept.write(options.out, {**facts, "contestants": results})
 
 
 def _measure(

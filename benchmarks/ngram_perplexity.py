@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import kept
+
 SETTINGS: tuple[tuple[Any, int], ...] = (("words", 3), ("words", 5), ("characters", 5), ("bytes", 6))
 
 
@@ -64,7 +66,7 @@ def main() -> None:
         results.append(row)
         print(row, flush=True)
     if setting.out:
-        Path(setting.out).write_text(json.dumps(results, indent=2) + "\n", encoding="utf8")
+        kept.write(setting.out, {"models": results})
 
 
 if __name__ == "__main__":

@@ -16,8 +16,9 @@ import json
 import lzma
 import time
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
+
+import kept
 
 
 def arguments() -> argparse.Namespace:
@@ -96,7 +97,7 @@ def main() -> None:
         }
         print(f"{kind:8}", results[kind])
     if setting.out:
-        Path(setting.out).write_text(json.dumps(results, indent=2) + "\n", encoding="utf8")
+        kept.write(setting.out, results)
 
 
 if __name__ == "__main__":

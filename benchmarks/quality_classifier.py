@@ -28,6 +28,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import kept
+
 OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
 BITS, NGRAMS = 20, 2
 Learned = Callable[[Sequence[str]], Any]  # from texts to scores, higher for good ones
@@ -166,7 +168,7 @@ def main() -> None:
                 results[contestant] = json.loads(run.stdout.splitlines()[-1])
                 print(f"{contestant:14}", results[contestant], flush=True)
     if setting.out:
-        Path(setting.out).write_text(json.dumps(results, indent=2) + "\n", encoding="utf8")
+        kept.write(setting.out, results)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import kept
+
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -98,7 +100,7 @@ def main() -> None:
         for word in worst[: setting.shown]:
             print(f"{word:16}", results["bias"][word])
     if setting.out:
-        Path(setting.out).write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", encoding="utf8")
+        kept.write(setting.out, results)
 
 
 if __name__ == "__main__":
