@@ -163,6 +163,8 @@ def main() -> None:
     pool = sentences(given.data, given.field)
     print(f"{len(pool):,} sentences, {sum(map(len, pool)) / 1e6:.0f} MB")
     rows = []
+    if given.folder:
+        Path(given.folder).mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="scale-", dir=given.folder))
     try:
         for size in given.gigabytes:
