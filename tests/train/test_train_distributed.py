@@ -24,8 +24,10 @@ HERE = Path(__file__).parent
 LIMIT = 240  # seconds; a test that hangs would meet it
 
 
-def start(script: str, place: Path, *arguments: object, processes: int = 2, restarts: int = 0) -> subprocess.Popen:
-    """A script under torchrun; its output goes to `place/output`."""
+def start(
+    script: str, place: Path, *arguments: object, processes: int = 2, restarts: int = 0, watch: float = 0.1
+) -> subprocess.Popen:
+    """A script under torchrun, which looks at its processes every `watch` seconds; its output goes to `place/output`."""
     environment = {
         **{name: value for name, value in os.environ.items() if name not in ("RANK", "WORLD_SIZE")},
         "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
@@ -33,7 +35,13 @@ def start(script: str, place: Path, *arguments: object, processes: int = 2, rest
     }
     path = place / "script.py"
     path.write_text(textwrap.dedent(script))
-    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}", "--monitor-interval=0.1"]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        f"--nproc-per-node={processes}",
+        f"--monitor-interval={watch}",
+    ]
     command += ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", f"--max-restarts={restarts}"]
     with open(place / "output", "w") as output:
         command += [str(path), *map(str, arguments)]
@@ -51,9 +59,12 @@ def end(process: subprocess.Popen, place: Path) -> tuple[int, str]:
     return code, (place / "output").read_text(errors="replace")
 
 
-def launch(script: str, place: Path, *arguments: object, processes: int = 2, restarts: int = 0) -> str:
+def launch(
+    script: str, place: Path, *arguments: object, processes: int = 2, restarts: int = 0, watch: float = 0.1
+) -> str:
     """Run a script to its good end under torchrun; returns its output."""
-    code, output = end(start(script, place, *arguments, processes=processes, restarts=restarts), place)
+    process = start(script, place, *arguments, processes=processes, restarts=restarts, watch=watch)
+    code, output = end(process, place)
     assert code == 0, output
     return output
 
