@@ -27,7 +27,7 @@ LIMIT = 240  # seconds; a test that hangs would meet it
 def start(
     script: str, place: Path, *arguments: object, processes: int = 2, restarts: int = 0, watch: float = 0.1
 ) -> subprocess.Popen:
-    """A script under torchrun, which looks at its processes every `watch` seconds; its output goes to `place/output`."""
+    """A script under torchrun, which looks at its processes every `watch` seconds; output goes to `place/output`."""
     environment = {
         **{name: value for name, value in os.environ.items() if name not in ("RANK", "WORLD_SIZE")},
         "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
