@@ -326,3 +326,8 @@ def test_nothing_but_broken_streams_comes_of_damage(
     found = outcome(path)
     is_lost = {name for name, _ in files} - {name for name, _ in found}  # tar has no checksum of contents
     assert not is_lost or any(isinstance(reason, str) for _, reason in found)
+
+
+def test_a_part_of_an_empty_block_is_no_end(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(b"\0")
+    assert any(isinstance(reason, str) for _, reason in outcome(tmp_path / "a.tar"))

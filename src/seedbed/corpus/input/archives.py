@@ -126,7 +126,8 @@ def _tar_members(archive: InputFile) -> Iterator[InputFile]:
     about: dict[str, str] = {}
     is_whole = is_lost = False
     while block := stream.block():
-        if not any(block):  # two of these are the end; another archive may follow
+        # Two empty ones are the end; another archive may follow. A part of one is none.
+        if not any(block) and (is_whole or len(block) == _BLOCK):
             is_whole = True
             continue
         try:
