@@ -90,6 +90,8 @@ def _tokenizer(folder: Path, texts: list[str], causal: bool) -> None:
     import tokenizers
     from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 
+    from seedbed.vocabulary.methods.wordpiece import wordpiece
+
     if causal:
         tokenizer = tokenizers.Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -101,16 +103,13 @@ def _tokenizer(folder: Path, texts: list[str], causal: bool) -> None:
             show_progress=False,
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         )
+        tokenizer.train_from_iterator(texts, trainer)
         template, roles = "<s> $A </s>", {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
     else:
-        tokenizer = tokenizers.Tokenizer(models.WordPiece(unk_token="[UNK]"))
-        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        tokenizer.decoder = decoders.WordPiece()
         special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-        trainer = trainers.WordPieceTrainer(vocab_size=200, special_tokens=special, show_progress=False)
+        tokenizer = wordpiece(texts, 200, special)  # the library's own training differs from process to process
         template = "[CLS] $A [SEP]"
         roles = {f"{token[1:-1].lower()}_token": token for token in special}
-    tokenizer.train_from_iterator(texts, trainer)
     ends = [(token, tokenizer.token_to_id(token)) for token in template.split() if token != "$A"]
     tokenizer.post_processor = processors.TemplateProcessing(single=template, special_tokens=ends)
     folder.mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from typer.testing import CliRunner
 from seedbed.cli.main import app
 from seedbed.core.artifact import Artifact
 from seedbed.core.errors import InputError
+from seedbed.train.numerics import Numerics, taken_over
+from seedbed.train.precision import Precision
 
 CONSTANT = {"constant": {"value": 0.5, "warmup": 0.25}}
 
@@ -23,8 +26,6 @@ def trunk(world: World) -> Artifact:
 
 
 def log(artifact: Artifact) -> list[dict]:
-    import json
-
     return [json.loads(line) for line in (artifact.path / "metrics.jsonl").read_text().splitlines()]
 
 
@@ -49,6 +50,50 @@ def test_a_branch_that_changes_nothing_is_the_trunk_going_on(trunk: Artifact, wo
     assert branch.counts["steps"] == 4 and branch.counts["tokens"] == sum(
         source["tokens"] for source in branch.counts["data"].values()
     )
+
+
+@pytest.mark.parametrize("other", ["sdpa", "products"])
+def test_a_branch_keeps_what_a_stopwatch_chose_for_its_trunk(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    """The attention kernel changes the last bits. A branch's network comes from a folder that names none."""
+    from seedbed.models import kernel
+
+    def chooses(name: str) -> None:
+        monkeypatch.setattr(kernel, "_memory", {})
+        monkeypatch.setattr(kernel, "_probe", lambda *_, **__: (name, ""))
+
+    first = {"sdpa": "products", "products": "sdpa"}[other]
+    free = {"encoder": {"layers": 2, "width": 32, "heads": 2}}
+    chooses(first)
+    trunk, whole = (
+        world.pretrain(tmp_path, model=free, budget=f"{steps} steps", schedule="constant", validate_every=0)
+        for steps in (4, 6)
+    )
+    chooses(other)
+    branch = world.pretrain(
+        tmp_path, model=trunk, branch="last", budget="2 steps", schedule="constant", validate_every=0
+    )
+    anew = world.pretrain(
+        tmp_path, model=trunk, branch="last", budget="2 steps", schedule="constant", validate_every=0, length=16
+    )
+    assert [numerics(artifact)["kernel"] for artifact in (trunk, whole, branch, anew)] == [first, first, first, other]
+    assert all(torch.equal(value, weights(whole)[name]) for name, value in weights(branch).items())
+
+
+def test_a_branch_chooses_anew_where_its_trunk_does_not_fit() -> None:
+    saved = Numerics("cpu", 7, Precision("fp32", "medium").as_dict(), "sdpa").as_dict()
+    cpu = torch.device("cpu")
+    kept = taken_over(saved, cpu, "auto")
+    assert kept is not None and kept == {**saved, "threads": 1}, "the tests' one thread"
+    assert taken_over(saved, cpu, "fp32") == kept
+    assert taken_over(saved, cpu, "bf16") is None
+    assert taken_over({**saved, "device": "cuda"}, cpu, "auto") is None
+
+
+def numerics(artifact: Artifact) -> dict:
+    (path,) = (artifact.path / "checkpoints").glob("step-*/state.json")
+    return json.loads(path.read_text())["numerics"]
 
 
 def test_an_optimizer_that_rounds_at_random_goes_on_with_the_same_numbers(world: World) -> None:

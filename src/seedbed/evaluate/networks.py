@@ -41,10 +41,14 @@ def settled(network: Any) -> Any:
 
 @functools.cache
 def precision(device: torch.device) -> Precision:
-    """The arithmetic of training steps on a device, probed once a process; what is only read is read in float32."""
+    """The arithmetic of training steps on a device, probed once a process; what is only read is read in float32.
+
+    Where that is fp32, torch's default: which way to its products is faster is too close a race to decide results, and
+    a fine-tuned network can end elsewhere for the last bits of its steps."""
     from seedbed.train.precision import choose
 
-    return choose("auto", device)
+    chosen = choose("auto", device)
+    return chosen if chosen.name == "bf16" else choose("fp32", device)
 
 
 def score_targets(

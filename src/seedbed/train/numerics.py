@@ -56,7 +56,7 @@ def settle(
     """Choose, or take what a checkpoint says, and set it for this process; the same in all processes."""
     import torch
 
-    threads = saved["threads"] if saved else max(1, usable_cores() // distributed.local_world_size())
+    threads = saved["threads"] if saved else _threads()
     torch.set_num_threads(threads)
     chosen = saved
     if chosen is None and distributed.rank() == 0:
@@ -65,6 +65,21 @@ def settle(
     if numerics.kernel is not None:
         network.use_kernel(numerics.kernel)
     return numerics
+
+
+def taken_over(trunk: dict[str, Any], device: torch.device, wanted: Wanted) -> dict[str, Any] | None:
+    """What a branch keeps of its trunk's choices, so that it goes on as the trunk would have; the threads are chosen
+    for it. None where it has to choose anew: another device, other arithmetic is asked for, or bf16 is slow here."""
+    precision = Precision.from_dict(trunk["precision"])
+    if trunk["device"] != device.type or wanted not in ("auto", precision.name):
+        return None
+    if wanted == "auto" and precision.name == "bf16" and choose("auto", device).name != "bf16":
+        return None
+    return {**trunk, "threads": _threads()}
+
+
+def _threads() -> int:
+    return max(1, usable_cores() // distributed.local_world_size())
 
 
 def _measure(network: Any, device: torch.device, wanted: Wanted, *, length: int, rows: int, threads: int) -> Numerics:

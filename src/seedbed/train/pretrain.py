@@ -91,10 +91,11 @@ def pretrain(
         )
         session.intervene(interventions, validate_every)
         session.open_network(trainable, sharding)
+        if branch is not None:
+            session.find_trunk(branch)
         session.settle(precision, micro_tokens)
         session.make_run(optimizer, schedule, budget, batch_tokens, sampler)
-        if branch is not None:
-            session.branch(branch)
+        session.begin()
         session.train(save_every, micro_tokens, clip)
         session.finish()
 

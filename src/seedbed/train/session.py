@@ -21,7 +21,7 @@ from seedbed.train.hooks.validate import Validate
 from seedbed.train.loop import Loop
 from seedbed.train.metrics import METRICS, MetricsLog, duration
 from seedbed.train.network import Layout, check_sharding, open_network
-from seedbed.train.numerics import Device, Numerics, differences, find_device, settle
+from seedbed.train.numerics import Device, Numerics, differences, find_device, settle, taken_over
 from seedbed.train.precision import Precision, Wanted
 from seedbed.train.run import Run
 from seedbed.train.sources import Sources
@@ -43,6 +43,7 @@ class Session:
     run: Run
     layout: Layout
     sharding: Sharding | None = None
+    trunk: Checkpoint | None = None
     branched_from: dict[str, Any] | None = None
 
     def __init__(
@@ -101,11 +102,22 @@ class Session:
 
             self.sharding = Sharding(self.network, self.objective, self.device)
 
+    def find_trunk(self, where: branching.Where) -> None:
+        """The checkpoint of the run that this one branches off."""
+        if not isinstance(self.model, Model):
+            raise InputError("branch", "is for a model that was trained here", fix="model: NAME OF ITS STEP")
+        self.trunk = branching.find(self.model, where)
+
     def settle(self, precision: Wanted, micro_tokens: int) -> None:
-        """Arithmetic, kernel and threads: chosen now, or as the run began."""
-        saved = self.checkpoint.state()["numerics"] if self.checkpoint else None
-        if saved is not None:
+        """Arithmetic, kernel and threads: chosen now, as the run began, or as in the run that it branches off."""
+        saved = None
+        if self.checkpoint is not None:
+            saved = self.checkpoint.state()["numerics"]
             differences(saved, self.device, self.say)
+        elif self.trunk is not None:
+            state = self.trunk.state()
+            if state["stream"].get("length") == self.length:
+                saved = taken_over(state["numerics"], self.device, precision)
         rows = max(1, micro_tokens // self.length)
         self.numerics = settle(self.network, self.device, precision, length=self.length, rows=rows, saved=saved)
         self.say(str(self.numerics))
@@ -142,12 +154,12 @@ class Session:
             held_out=lambda rows: sources.held_out(rows, length, pad),
         )
 
-    def branch(self, where: branching.Where) -> None:
-        """Begin where another run stood, unless this one has begun already."""
-        if not isinstance(self.model, Model):
-            raise InputError("branch", "is for a model that was trained here", fix="model: NAME OF ITS STEP")
-        start = branching.find(self.model, where)
-        at = start.state() if self.checkpoint else branching.begin(self.run, start)
+    def begin(self) -> None:
+        """A branch begins where its trunk stood, unless it has begun already."""
+        if self.trunk is None:
+            return
+        assert isinstance(self.model, Model)
+        at = self.trunk.state() if self.checkpoint else branching.begin(self.run, self.trunk)
         self.branched_from = {"run": self.model.fingerprint, "step": at["step"], "tokens": at["tokens"]}
 
     def train(self, save_every: Every, micro_tokens: int, clip: float) -> None:
