@@ -210,7 +210,7 @@ def abstracts(tmp_path_factory: pytest.TempPathFactory) -> Source:
 def test_sentences_are_read_in_their_context(encoder: Model, abstracts: Source, pooling: str) -> None:
     task = make("sentences", data=abstracts, pooling=pooling, epochs=15.0, lr=3e-3, batch_size=8)
     result = task.run(EvaluationContext(encoder, seeds=1))
-    # 0.87 to 1.0, as the last bits of the encoder's own training fall, whose attention kernel a stopwatch chooses.
+    # The bound allows for other machines: over vocabularies in other orders such a tiny training gave 0.87 to 1.0.
     assert value(result, "model", "accuracy") > max(0.8, value(result, "tfidf", "accuracy"))
     model = run_of(result, "model")
     assert len(model.measures["accuracy"].denominators_UK) == result.counts["test"]  # units are documents
