@@ -1,5 +1,6 @@
 """Registries, components and the schema that is a signature."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
@@ -102,3 +103,15 @@ def test_a_missing_extra_is_named():
 def test_a_name_is_taken_once():
     with pytest.raises(AssertionError, match="registered twice"):
         shapes.register("circle")(Circle)
+
+
+def test_what_cannot_be_imported_is_said_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not "there is no such method" the second time."""
+    (tmp_path / "broken_methods").mkdir()
+    (tmp_path / "broken_methods" / "__init__.py").write_text("")
+    (tmp_path / "broken_methods" / "one.py").write_text("import a_package_that_nobody_has")
+    monkeypatch.syspath_prepend(tmp_path)
+    broken: Registry = Registry("thing", "broken_methods")
+    for _ in range(2):
+        with pytest.raises(ModuleNotFoundError, match="a_package_that_nobody_has"):
+            broken.get("one")

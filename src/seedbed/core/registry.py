@@ -77,11 +77,15 @@ class Registry(Generic[T]):
         """Import every module of the packages, which registers what they hold."""
         if self._loaded:
             return
-        self._loaded = True
-        for package_name in self.packages:
-            package = importlib.import_module(package_name)
-            for module in pkgutil.iter_modules(getattr(package, "__path__", [])):
-                importlib.import_module(f"{package_name}.{module.name}")
+        self._loaded = True  # before the modules, which may ask for it themselves
+        try:
+            for package_name in self.packages:
+                package = importlib.import_module(package_name)
+                for module in pkgutil.iter_modules(getattr(package, "__path__", [])):
+                    importlib.import_module(f"{package_name}.{module.name}")
+        except BaseException:
+            self._loaded = False  # or the next call would know half of the names, and not say why
+            raise
 
     def names(self) -> list[str]:
         self.load()
