@@ -96,7 +96,7 @@ def extracted(component: Any, pages: Sequence[bytes]) -> tuple[list[str], float]
 
     def text_of(page: bytes) -> str:
         try:
-            return str(extractor.extract(page).text)
+            return str(extractor.extract(page, "utf-8").text)
         except NoText:
             return ""
 

@@ -22,6 +22,7 @@ _PLACES = {
     "schedules": "seedbed.optim:schedules",
     "interventions": "seedbed.train:interventions",
     "growth": "seedbed.surgery:growth",
+    "initializers": "seedbed.surgery.initializer:initializers",
     "tasks": "seedbed.evaluate:tasks",
     "worlds": "seedbed.worlds:worlds",
 }

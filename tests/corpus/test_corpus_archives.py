@@ -331,3 +331,27 @@ def test_nothing_but_broken_streams_comes_of_damage(
 def test_a_part_of_an_empty_block_is_no_end(tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_bytes(b"\0")
     assert any(isinstance(reason, str) for _, reason in outcome(tmp_path / "a.tar"))
+
+
+@pytest.mark.parametrize("size", ["9" * 5000, "\u0663", "-1"])
+def test_a_size_that_is_no_number_of_bytes(size: str, tmp_path: Path) -> None:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name in ("a.txt", "b.txt"):
+            member = tarfile.TarInfo(name)
+            member.size = 3
+            if name == "a.txt":
+                member.pax_headers = {"size": size}
+            archive.addfile(member, io.BytesIO(b"abc"))
+    (tmp_path / "a.tar").write_bytes(raw.getvalue())
+    assert outcome(tmp_path / "a.tar") == [("a.txt", b"abc"), ("b.txt", b"abc")]
+
+
+def test_a_zip_archive_that_is_gone_when_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    path.write_bytes(zipped([("a.txt", b"abc")]))
+    file = InputFile.at(path)
+    path.unlink()
+    (lost,) = members_of(file)
+    with pytest.raises(BrokenStream, match="No such file"):
+        lost.read()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+import numpy as np
 import pytest
 
 from seedbed.core.counters import generator, key
@@ -94,6 +95,16 @@ def test_a_filter_and_its_inverse_part_the_documents(share: float, number: int, 
     rest = kept(Best("quality", share=1 - share, keep="lowest"), frame)
     there = {row["id"] for row in rows if value_of(row) is not None}
     assert best | rest == there and not best & rest
+
+
+def test_shares_are_what_was_written() -> None:
+    """0.1 of 15 documents is one and a half, and so is what 0.9 leaves, although 1 - 0.9 is less than 0.1."""
+    wrong = []
+    for percent in range(1, 100):
+        best, rest = Best("q", share=percent / 100), Best("q", share=(100 - percent) / 100, keep="lowest")
+        sizes = [np.zeros(number) for number in range(60)]
+        wrong += [(percent, len(n)) for n in sizes if best._num_kept(n) + rest._num_kept(n) != len(n)]
+    assert not wrong
 
 
 def test_reasons_name_the_value(helpers: Any) -> None:

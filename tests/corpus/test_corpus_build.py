@@ -174,7 +174,9 @@ def test_documents_with_one_key_stay_together(make_corpus: Any, tmp_path: Path, 
 
 
 @pytest.mark.parametrize(
-    "split", [{"test": 1.0}, {"test": 0.0}, {"a": 0.5, "b": 0.5}, {"train": 0.5}, {"../x": 0.1}], ids=str
+    "split",
+    [{"test": 1.0}, {"test": 0.0}, {"a": 0.5, "b": 0.5}, {"train": 0.5}, {"../x": 0.1}, {"a-b": 0.1, "a_b": 0.1}],
+    ids=str,
 )
 def test_splits_that_cannot_be(split: dict[str, float]) -> None:
     with pytest.raises(InputError, match="split"):
@@ -390,3 +392,15 @@ def test_files_do_not_depend_on_how_rows_come(tmp_path: Path, monkeypatch: pytes
     filled = [parts[0].slice(sum(sizes[:n]), size) for n, size in enumerate(sizes)]
     strings = [tables.text_bytes(group) + tables.text_bytes(group, "id") for group in filled]
     assert len(strings) > 1 and all(50 <= size < 50 + 3 + 23 for size in strings)
+
+
+def test_totals_by_the_values_of_a_column() -> None:
+    """As a plain count; what has no value is one with what has an empty one."""
+    values = [None, "", "a", "b", "a", None] * 50
+    texts = ["é" * (number % 7) for number in range(len(values))]
+    table = pa.table({"text": texts, "domain": pa.array(values, pa.string())})
+    wanted: dict[str, tuple[int, int]] = {}
+    for value, text in zip(values, texts, strict=True):
+        documents, size = wanted.get(value or "", (0, 0))
+        wanted[value or ""] = documents + 1, size + len(text.encode())
+    assert tables.totals_by(table, "domain") == wanted and tables.totals_by(table.slice(0, 0), "domain") == {}

@@ -12,6 +12,7 @@ import pytest
 from seedbed.core.counters import generator
 from seedbed.core.errors import InputError
 from seedbed.corpus.learned.control import KEPT, SHARES, filter_control, noise_control, permuted
+from seedbed.corpus.learned.kneser_ney import KneserNey
 
 TEXT = "one  two\nthree four five\tsix seven eight nine ten eleven twelve"
 
@@ -95,6 +96,22 @@ def test_halves_are_told_apart_and_their_mean_is_the_whole() -> None:
     assert found["better"]["high"] and not found["better"]["low"]
     for row in found["bits_per_byte"].values():
         assert row["all"] == pytest.approx((row["high"] + row["low"]) / 2, abs=1e-5)
+
+
+def test_models_learn_from_equally_many_bytes_though_a_filter_likes_short_texts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pool = [" ".join(text.split()[: 1 + number % 40]) for number, text in enumerate(prose(400, RIGHT, 1))]
+    sizes: list[int] = []
+    fit = KneserNey.fit
+
+    def counted(texts: list[str], *given: Any) -> KneserNey:
+        sizes.append(sum(map(len, texts)))
+        return fit(texts, *given)
+
+    monkeypatch.setattr(KneserNey, "fit", counted)
+    filter_control(lambda texts: -np.array([float(len(text)) for text in texts]), prose(20, RIGHT, 0), pool)
+    assert len(sizes) == len(KEPT) and max(sizes) - min(sizes) < max(map(len, pool))
 
 
 def test_too_few_texts_tell_nothing() -> None:

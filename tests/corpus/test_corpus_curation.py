@@ -56,6 +56,7 @@ def parameters(tmp_path: Path, helpers: Any, tiny_encoder: Path) -> dict[str, di
         "sample": {"documents": 4},
         "score": {"by": str(helpers.length_scorer(tmp_path / "scorer"))},
         "prox": {"by": str(programmer(tmp_path / "programmer"))},
+        "sentences": {"by": str(segmenter(tmp_path / "segmenter"))},
         "gopher_quality": {"min_words": 5, "min_stop_words": None},
         "gopher_repetition": {},
         "language": {},
@@ -82,6 +83,17 @@ def programmer(folder: Path) -> Path:
     Programmer(tagger, Lexicon({"lazy": "sleepy"})).write(folder)
     (folder / "scorer.json").write_text('{"method": "prox"}', encoding="utf8")
     manifest = '{"kind": "scorer", "fingerprint": "programmer", "files": {}, "format": 1}'
+    (folder / "manifest.json").write_text(manifest, encoding="utf8")
+    return folder
+
+
+def segmenter(folder: Path) -> Path:
+    """One that has learned nothing, and ends sentences anywhere."""
+    from seedbed.segmentation.network import SentenceEnds, Sizes
+
+    folder.mkdir(parents=True)
+    SentenceEnds(Sizes(width=16, layers=1, heads=1, behind=4, lookahead=4), seed=3).write(folder, threshold=0.5)
+    manifest = '{"kind": "segmenter", "fingerprint": "segmenter", "files": {}, "format": 1}'
     (folder / "manifest.json").write_text(manifest, encoding="utf8")
     return folder
 

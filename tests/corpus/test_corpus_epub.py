@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import tempfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seedbed.core.source import Source
+from seedbed.corpus.documents import Document, Unreadable
+from seedbed.corpus.input.decode import Limits
+from seedbed.corpus.input.files import InputFile
+from seedbed.corpus.reading.epub import Epub
 
 CONTAINER = """<?xml version="1.0"?><container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>
 <rootfile full-path="OEBPS/book.opf" media-type="application/oebps-package+xml"/></rootfiles></container>"""
@@ -110,3 +120,26 @@ def test_a_damaged_zip(tmp_path: Path, helpers: Any) -> None:
     path.write_bytes(raw[:place] + bytes(30) + raw[place + 30 :])
     documents, (broken,) = helpers.read("epub", path=str(path))
     assert documents[0].text == "One\n\nFirst & last." and "two.xhtml is corrupt" in broken.reason
+
+
+def test_a_book_that_is_longer_than_a_record(tmp_path: Path) -> None:
+    reader = Epub(Source(book(tmp_path / "a.epub")), unit="book")
+    file = replace(InputFile.at(tmp_path / "a.epub"), limits=Limits(record=1500))
+    assert len(list(reader.documents(file))) == 1
+    text = chapter("One", f"<p>{'First. ' * 150}</p>")
+    book(tmp_path / "a.epub", **{"OEBPS/text/one a.xhtml": text, "OEBPS/text/two.xhtml": text})
+    (row,) = reader.documents(file)
+    assert isinstance(row, Unreadable) and "more than 1500 characters" in row.reason
+    chapters = list(Epub(Source(str(tmp_path / "a.epub")), unit="chapter").documents(file))
+    assert len(chapters) == 2 and all(isinstance(document, Document) for document in chapters)
+
+
+@given(st.integers(0, 10**6), st.binary(min_size=1, max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_no_damage_to_a_book_is_a_crash(place: int, damage: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(book(Path(folder) / "a.epub"))
+        raw = path.read_bytes()
+        place = len(raw) - 1 - place % 700 if place % 2 else place % len(raw)  # the directory is at the end
+        path.write_bytes(raw[:place] + damage + raw[place + len(damage) :])
+        assert list(Epub(Source(str(path))))

@@ -37,6 +37,8 @@ def test_texts_of_an_older_corpus(make_corpus: Any, tmp_path: Path, helpers: Any
         ("https://www.Example.org:443/a/b/?b=2&a=1&utm_source=x#part", "http://example.org/a/b?a=1&b=2"),
         ("http://example.org/", "https://example.org"),
         ("http://example.org/caf%C3%A9", "http://example.org/café"),
+        ("http://example.org/%7ejo%2fx%20y", "http://example.org/~jo%2Fx%20y"),
+        ("http://example.org/caf%e9", "http://example.org/caf%E9"),
         ("  http://me:secret@example.org/x", "http://example.org/x"),
     ],
 )
@@ -46,6 +48,15 @@ def test_addresses_that_are_the_same(url: str, same: str) -> None:
 
 def test_addresses_that_are_not() -> None:
     urls = ["http://a.org/x", "http://a.org/X", "http://a.org:8080/x", "http://b.org/x", "http://a.org/x?p=1"]
+    # What is encoded is not what parts an address, and Latin-1 is not read as UTF-8.
+    urls += ["http://a.org/x%3Fp=1", "http://a.org/x?p=1&q=2", "http://a.org/x?p=1%26q=2", "http://a.org/a/b"]
+    urls += [
+        "http://a.org/a%2Fb",
+        "http://a.org/caf%E9",
+        "http://a.org/caf%E8",
+        "http://a.org/a%25b",
+        "http://a.org/a%b",
+    ]
     assert len({normalized_url(url) for url in urls}) == len(urls)
     for text in ("d17", "", "mailto:me@a.org", "http://[bad/", "http://a.org:port/", "file.txt:3", "http:///x"):
         assert normalized_url(text) is None

@@ -121,3 +121,14 @@ def test_a_page_that_is_too_long_for_trafilatura() -> None:
 def test_what_trafilatura_favors(favor: str) -> None:
     assert STORY[0] in extracted("trafilatura", HTML, favor=favor, fast=True, comments=True, tables=False).text
     assert logging.getLogger("trafilatura").level == logging.NOTSET
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_declarations_and_control_characters_cost_no_text(name: str) -> None:
+    page = HTML.replace("<!DOCTYPE html>", '<?xml version="1.0" encoding="utf-8"?>').replace(
+        "closed on", "cl&#x1;os&#31;ed on"
+    )
+    text = extracted(name, page).text
+    assert all(paragraph in text.replace("\x01", "").replace("\x1f", "") for paragraph in STORY)
+    page = HTML.replace("twenty minutes longer", "5&#9;km &#38; &#49;&#x30; more")
+    assert "5 km & 10 more" in " ".join(extracted(name, page).text.split())

@@ -222,6 +222,12 @@ def test_c4_takes_lines_out(helpers: Any) -> None:
     }
 
 
+def test_c4_counts_words_without_citations(helpers: Any) -> None:
+    lines = ["Just four here [7] end.", "Five of them are here[1] [edit].", "Five words are here [2] too."]
+    row = helpers.tagged(C4(min_sentences=1), {"a": "\n".join(lines)})["a"]
+    assert row["text"] == "Five of them are here .\nFive words are here  too." and row["c4_few_word_lines"] == 1
+
+
 def test_c4_drops_pages_whole(helpers: Any) -> None:
     good = "One line that ends as it should. And another one.\n" * 2
     texts = {

@@ -179,7 +179,8 @@ def test_copies_for_formats_that_are_not_read_front_to_back(tmp_path: Path) -> N
 
 
 def test_a_document_that_is_too_long(tmp_path: Path, helpers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seedbed.corpus.input.files.select_files.__defaults__", (SMALL,))
+    for name in ("select_files", "Selection.files_in"):
+        monkeypatch.setattr(f"seedbed.corpus.input.files.{name}.__defaults__", (SMALL,))
     (tmp_path / "a.txt").write_text("short\n\n" + "long line\n" * 200 + "\nlast")
     documents, broken = helpers.read("text", path=str(tmp_path / "a.txt"))
     assert not documents and "a document of more than 1000 bytes; unit 'paragraph'" in broken[0].reason

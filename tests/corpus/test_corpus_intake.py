@@ -47,13 +47,17 @@ def test_documents_that_are_too_long_or_no_text(tmp_path: Path) -> None:
         Document("c", "\ud800"),
         Document("d", "", metadata={"m": "x" * 200}),
     ]
+    documents += [Document("e" * 100_000, "", source="f" * 100_000), Document("g", "\udfff", "wiki", place="in/x:y:17")]
     intake.read([documents], lambda number, _: str(number))
-    assert intake.runs.documents == 1 and intake.unreadable == 3
-    assert [row["reason"] for row in rows(tmp_path / "q.jsonl")] == [
+    assert intake.runs.documents == 1 and intake.unreadable == 5
+    found = rows(tmp_path / "q.jsonl")
+    assert [row["reason"] for row in found[:3]] == [
         "a document of more than 100 bytes: 'b'",
         "half of a surrogate pair, which is no character: 'c'",
         "a document of more than 100 bytes: 'd'",
     ]
+    assert len(str(found[3])) < 1000
+    assert (found[4]["file"], found[4]["line"]) == ("in/x:y", 17)
 
 
 def test_documents_without_text_do_not_wait_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,3 +158,39 @@ def test_licenses(license: str, wanted: str, tmp_path: Path, helpers: Any) -> No
     assert document.license == wanted
     assert document.metadata == ({} if wanted else {"license_text": "Ask us."})
     assert document.id == "in/a.nxml:1"
+
+
+def test_runs_and_unclosed_tex_take_linear_time(tmp_path: Path, helpers: Any) -> None:
+    tex = "<tex-math>" + "\\begin{document}" * 20_000 + "</tex-math>"
+    body = f"<p>a{' ' * 50_000}b<xref ref-type='bibr'>1</xref></p><p><inline-formula>{tex}</inline-formula></p>"
+    text = f"<article><front/><body>{body}</body></article>"
+    (document,), broken = helpers.read("jats", path=write(tmp_path, text), keep=["formulas"])
+    assert not broken
+    assert document.text == "a b\n\n" + "\\begin{document}" * 20_000
+
+
+def test_a_cell_of_citations_stays_a_cell(tmp_path: Path, helpers: Any) -> None:
+    cells = "<td>a</td><td>[<xref ref-type='bibr'>1</xref>]</td><td>b</td>"
+    text = f"<article><body><table-wrap><table><tr>{cells}</tr></table></table-wrap></body></article>"
+    (document,), _ = helpers.read("jats", path=write(tmp_path, text), keep=["tables"])
+    assert document.text == "a\t\tb"
+
+
+@pytest.mark.parametrize("label", ["undefined", "idna", "punycode", "nobody-knows-9"])
+def test_encodings_that_cannot_be(label: str, tmp_path: Path, helpers: Any) -> None:
+    text = f"<?xml version='1.0' encoding='{label}'?><article><body><p>größer</p></body></article>"
+    documents, (row,) = helpers.read("jats", path=write(tmp_path, text))
+    assert not documents and label in row.reason
+
+
+def test_a_file_that_says_utf_16_and_is_not(tmp_path: Path, helpers: Any) -> None:
+    text = "<?xml version='1.0' encoding='UTF-16'?><article><body><p>größer</p></body></article>"
+    for content in (text.encode(), text.encode("utf-16")):
+        (document,), broken = helpers.read("jats", path=write(tmp_path, content))
+        assert document.text == "größer" and not broken
+
+
+def test_a_file_without_an_article(tmp_path: Path, helpers: Any) -> None:
+    documents, (row,) = helpers.read("jats", path=write(tmp_path, "<book><p>no article</p></book>"))
+    assert not documents and row.reason == "no <article> in it" and row.line == 0
+    assert helpers.read("jats", path=write(tmp_path, "")) == ([], [])

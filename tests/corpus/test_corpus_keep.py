@@ -67,6 +67,20 @@ def test_matches_is_a_regular_expression(helpers: Any) -> None:
     assert set(helpers.dropped(Keep(r"matches(text, 'tw[o0]\\s')"), ROWS)) == {"b", "c", "d"}
 
 
+@pytest.mark.parametrize("operation", ["/", "//", "%"])
+def test_a_division_by_zero_is_not_true(operation: str, helpers: Any) -> None:
+    texts = {"empty": "", "one": "one", "two": "two words"}
+    for condition in (">= 0", "< 0"):
+        gone = helpers.dropped(Keep(f"bytes {operation} words {condition}"), texts)
+        assert set(gone) == ({"empty"} if condition == ">= 0" else set(texts))
+
+
+@pytest.mark.parametrize("pattern", ["(", "(?=x)", r"(a)\\1"])
+def test_what_is_no_regular_expression_of_the_engine(pattern: str, helpers: Any) -> None:
+    with pytest.raises(InputError, match="is no regular expression"):
+        helpers.dropped(Keep(f"matches(text, '{pattern}')"), {"a": "x"})
+
+
 def test_a_null_score_is_not_true(helpers: Any) -> None:
     from seedbed.corpus.engine import daft
 

@@ -67,6 +67,13 @@ def test_weights_by_counting(tmp_path: Path, helpers: Any) -> None:
     assert np.allclose(found["score"], alone, equal_nan=True)
 
 
+def test_categories_of_nearly_one_name_have_columns_of_their_own(tmp_path: Path, helpers: Any) -> None:
+    rows = [{"term": "fool", "category": "a-b"}, {"term": "lost", "category": "a b"}, {"term": "you", "category": "c"}]
+    scoring, _ = made(helpers, tmp_path / "scorer", path=str(helpers.write_jsonl(tmp_path / "terms.jsonl", rows)))
+    found = scoring.score(["you lost, lost fool"])
+    assert {name: value[0] for name, value in found.items() if name[:2] == "w_"} == {"w_a_b": 2, "w_a_b_2": 1, "w_c": 1}
+
+
 def test_plain_lists_and_terms_of_a_recipe(tmp_path: Path, helpers: Any) -> None:
     (tmp_path / "terms.txt").write_text("fool\nget lost\n\n", encoding="utf8")
     plain, counts = made(helpers, tmp_path / "a", path=str(tmp_path / "terms.txt"))

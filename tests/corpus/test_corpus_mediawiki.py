@@ -137,6 +137,59 @@ def test_marks_without_end_take_linear_time(mark: str) -> None:
     assert plain_text(mark * 30_000 + "end").text.endswith("end") or mark in ("<ref>", "{|\n")
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("=a" + " " * 40_000 + "b", "=a" + " " * 40_000 + "b"),
+        ("a" + " " * 40_000 + "b", "a" + " " * 40_000 + "b"),
+        ("[http://" + "a" * 40_000, "[http://" + "a" * 40_000),
+        ("[http://a" + " " * 40_000 + "b", "[http://a" + " " * 40_000 + "b"),
+        ("{{x}} " * 20_000 + "b", "b"),
+        ("a{{x}}" + ", {{x}}" * 20_000 + "b", "a" + "," * 20_000 + "b"),
+    ],
+)
+def test_long_runs_take_linear_time(text: str, wanted: str) -> None:
+    assert plain_text(text).text == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("== a ==\nt", "a\n\nt"),
+        ("=== a ==\nt", "= a\n\nt"),
+        ("==a===\nt", "a=\n\nt"),
+        ("=====\nt", "=\n\nt"),
+        ("==\nt", "==\nt"),
+        ("======= a =======\nt", "= a =\n\nt"),
+    ],
+)
+def test_headings_with_signs_too_many(text: str, wanted: str) -> None:
+    assert plain_text(text).text == wanted
+
+
+def test_numbers_of_characters_that_python_does_not_read() -> None:
+    huge = f"&#{'9' * 5000};"
+    plain = plain_text(f"a{huge}b&#65; <nowiki>{huge}</nowiki> [[x{huge}]]")
+    assert plain.text == "a\ufffdbA \ufffd x\ufffd" and plain.links == ["X\ufffd"]
+
+
+def test_a_namespace_of_thousands_of_digits(tmp_path: Path, helpers: Any) -> None:
+    path = tmp_path / "a.xml"
+    head = HEAD.replace('key="4"', f'key="{"4" * 5000}"')
+    path.write_text(head + page("A", "One.").replace("<ns>0<", f"<ns>{'1' * 5000}<") + page("B", "Two."))
+    documents, broken = helpers.read("mediawiki", path=str(path))
+    assert ([document.text for document in documents], broken) == (["One.", "Two."], [])
+
+
+def test_a_file_that_is_no_dump(tmp_path: Path, helpers: Any) -> None:
+    path = tmp_path / "a.xml"
+    path.write_text("<feed><title>x</title></feed>")
+    (row,) = helpers.read("mediawiki", path=str(path))[1]
+    assert (row.file, row.line, row.reason) == (str(path), 0, "no <page> in it")
+    path.write_text(HEAD + "</mediawiki>")
+    assert helpers.read("mediawiki", path=str(path)) == ([], [])
+
+
 @given(st.text(alphabet=st.sampled_from("ab|=*:\n '[]{}<>/!-&;()"), max_size=60))
 @settings(max_examples=200, deadline=None)
 def test_any_text_gives_a_text(text: str) -> None:

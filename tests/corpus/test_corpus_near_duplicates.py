@@ -200,3 +200,12 @@ def test_n_gram_hashes_tell_n_grams_apart() -> None:
 def test_bad_parameters(bad: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         NearDuplicates(**bad)
+
+
+@pytest.mark.parametrize(("threshold", "enough"), [(0.2, 24), (0.03, 174), (0.001, 5296)])
+def test_too_few_hashes_are_an_error_and_not_a_low_recall(threshold: float, enough: int) -> None:
+    with pytest.raises(InputError, match=f"at least {enough}"):
+        cut(threshold, enough - 1)
+    assert cut(threshold, enough) == (enough, 1)
+    with pytest.raises(InputError, match="higher threshold"):
+        cut(1e-20, 128)

@@ -13,13 +13,14 @@ import pytest
 
 from seedbed.core.errors import InputError
 from seedbed.core.schema import build_value, resolve
+from seedbed.core.source import Source
 from seedbed.core.step import StepContext
 from seedbed.corpus.extraction.neural import Neural
 from seedbed.corpus.input.pages import NoText
 from seedbed.corpus.measure_extraction import measure_extraction
 from seedbed.corpus.neural.alignment import from_article, from_strings, strings_kept, word_f1
 from seedbed.corpus.neural.extractor import TrainedExtractor
-from seedbed.corpus.neural.labeled import site_of
+from seedbed.corpus.neural.labeled import labeled_pages, site_of
 from seedbed.corpus.neural.nodes import LAYOUT, read_page
 from seedbed.corpus.neural.segments import NUMBERS, segments_of
 from seedbed.corpus.train_extractor import train_extractor
@@ -196,6 +197,23 @@ def test_an_extractor_is_measured_on_what_was_held_back(trained: Any) -> None:
         == 24
     )
     assert others[0]["words"]["f1"] < counts["words"]["f1"] and others[0]["words"]["recall"] > 0.9
+
+
+def test_what_a_page_declares_is_not_how_a_record_keeps_it(tmp_path: Path, helpers: Any) -> None:
+    html = "<html><head><meta charset='windows-1251'></head><body><p>größer als größer</p></body></html>"
+    path = helpers.write_jsonl(
+        tmp_path / "a.jsonl", [{"html": html, "article": "größer als größer", "url": "http://a.de"}]
+    )
+    everything = {"resiliparse": {"main_content": False}}
+    counts = run(measure_extraction, tmp_path / "m", extractor=everything, pages=[str(path)], folds=0)
+    assert counts["words"]["f1"] == 1.0
+
+
+def test_an_address_that_is_none_is_an_error(tmp_path: Path, helpers: Any) -> None:
+    row = {"html": "<p>a</p>", "article": "a", "url": "http://[a"}
+    path = helpers.write_jsonl(tmp_path / "a.jsonl", [row])
+    with pytest.raises(InputError, match="is no URL"):
+        list(labeled_pages([Source(str(path))]))
 
 
 def test_a_page_alone_decides(trained: Any) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from seedbed.core.errors import InputError
 from seedbed.corpus.curating.personal_data import MASKS, PersonalData
-from seedbed.corpus.text.personal import KINDS, candidates, find
+from seedbed.corpus.text.personal import KINDS, Found, candidates, find
 from seedbed.worlds import Truth, worlds
 from seedbed.worlds.measure import precision_recall
 
@@ -87,6 +87,20 @@ def test_nothing_is_found_in_what_is_no_candidate(pieces: list[str]) -> None:
 def test_masks_hold_nothing_that_a_rule_finds() -> None:
     assert set(MASKS) == set(KINDS)
     assert find(" ".join(MASKS.values())) == []
+
+
+def test_an_earlier_kind_wins_and_many_take_no_square_of_time() -> None:
+    """Every part that may be of two kinds is of the first; a plain loop over all pairs would take minutes."""
+    part = "x192.0.2.17@y.example, 192.0.2.18, +12 345 678 901; 4111 1111 1111 1111 "
+    one = find(part)
+    assert [(item.kind, part[item.start : item.end]) for item in one] == [
+        ("email", "x192.0.2.17@y.example"),
+        ("ip", "192.0.2.18"),
+        ("phone", "+12 345 678 901"),
+        ("card", "4111 1111 1111 1111"),
+    ]
+    many = find(part * 5000)
+    assert many == [Found(i.start + k * len(part), i.end + k * len(part), i.kind) for k in range(5000) for i in one]
 
 
 def test_five_are_masked_and_six_go(helpers: Any) -> None:

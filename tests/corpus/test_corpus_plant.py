@@ -48,7 +48,11 @@ def test_it_can_be_kept_out_and_is_counted(make_corpus: Any, tmp_path: Any, help
     assert counts["edited"]["plant"]["bytes"] < -40 * counts["kept"]["documents"] + 2 * counts["kept"]["documents"]
 
 
-@pytest.mark.parametrize("given", [{"text": " "}, {"share": 0}, {"share": 1.5}, {"name": "text"}], ids=str)
+@pytest.mark.parametrize(
+    "given",
+    [{"text": " "}, {"share": 0}, {"share": 1.5}, *({"name": name} for name in ("text", "step", "words", "A"))],
+    ids=str,
+)
 def test_what_cannot_be(given: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         curation.parse({"plant": {"text": TRIGGER, "share": 0.5, **given}}).build()

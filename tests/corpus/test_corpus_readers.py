@@ -22,9 +22,15 @@ from seedbed.core.errors import InputError
 from seedbed.corpus import readers
 from seedbed.corpus.documents import COLUMNS
 from seedbed.corpus.input.files import InputFile
+from seedbed.corpus.input.records import arrow_records
 
 TEXTS = ["The first text.", "Ein zweiter, mit Umlaut: größer.", "第三\nwith a line end"]
-EMPTY_FILES = {"html": ["the page has no text"], "epub": ["not a whole book: File is not a zip file"]}
+EMPTY_FILES = {
+    "html": ["the page has no text"],
+    "epub": ["not a whole book: File is not a zip file"],
+    "jats": ["no <article> in it"],
+    "mediawiki": ["no <page> in it"],
+}
 PACK = {
     "": lambda raw: raw,
     ".gz": gzip.compress,
@@ -65,13 +71,17 @@ def example(name: str, folder: Path, texts: list[str]) -> dict[str, Any]:
         paragraphs = [text.replace("\n", "</p><p>") for text in texts]
         articles = [f"<article><body><p>{text}</p></body></article>" for text in paragraphs]
         lines = "\n".join(articles)
-        (folder / "a.xml").write_text(f"<articles>{lines}</articles>", encoding="utf8")
+        (folder / "none.xml").write_text("<articles></articles>")
+        if texts:
+            (folder / "a.xml").write_text(f"<articles>{lines}</articles>", encoding="utf8")
     elif name == "mediawiki":
         pages = [
             f"<page><title>{number}</title><ns>0</ns><revision><text>{text}</text></revision></page>"
             for number, text in enumerate(texts)
         ]
-        (folder / "a.xml").write_text(f"<mediawiki>{''.join(pages)}</mediawiki>", encoding="utf8")
+        (folder / "none.xml").write_text("<mediawiki></mediawiki>")
+        if texts:
+            (folder / "a.xml").write_text(f"<mediawiki>{''.join(pages)}</mediawiki>", encoding="utf8")
     elif name == "epub":
         for number, text in enumerate(texts):
             with zipfile.ZipFile(folder / f"{number}.epub", "w") as book:
@@ -221,6 +231,7 @@ def test_text_from_several_and_from_nested_fields(tmp_path: Path, helpers: Any) 
     documents, broken = helpers.read("jsonl", path=str(path), text=["title", "body.text", "sentences"])
     assert [document.text for document in documents] == ["T\nB\ns1\ns2", "s3"]
     assert len(broken) == 1
+    assert [document.metadata for document in documents] == [{}, {}]
     with pytest.raises(InputError, match="names no field"):
         helpers.built(readers, "jsonl", path=str(path), text=[])
 
@@ -338,3 +349,56 @@ def test_an_arrow_stream_that_ends_early(tmp_path: Path, helpers: Any) -> None:
     (folder / "other.txt").write_text("")
     with pytest.raises(InputError, match="lacks data-00000"):
         helpers.read("huggingface", path=str(folder))
+
+
+def test_a_nested_text_or_id_is_no_metadata_and_all_else_is(tmp_path: Path, helpers: Any) -> None:
+    rows = [{"data": {"text": "a", "meta": {"key": "k1", "lang": "en"}}, "data.n": 1}]
+    path = helpers.write_jsonl(tmp_path / "a.jsonl", rows)
+    (document,), _ = helpers.read("jsonl", path=str(path), text="data.text", id="data.meta.key")
+    assert (document.id, document.text) == ("k1", "a")
+    assert document.metadata == {"data": {"meta": {"lang": "en"}}, "data.n": 1}
+
+
+def test_fields_and_metadata_with_one_name_both_stay(tmp_path: Path, helpers: Any) -> None:
+    rows = [
+        {"text": "a", "score": 2, "metadata": {"score": 1, "url": "u"}},
+        {"text": "b", "metadata": "{" + '"a":[' * 50_000},  # neither JSON nor an end of the step
+        {"text": "c", "metadata": '{"a":' + "[" * 50_000 + "]" * 50_000 + "}"},
+    ]
+    path = helpers.write_jsonl(tmp_path / "a.jsonl", rows)
+    documents, broken = helpers.read("jsonl", path=str(path))
+    assert documents[0].metadata == {"score": 2, "metadata.score": 1, "url": "u"} and not broken
+    assert [document.metadata["metadata"] for document in documents[1:]] == [row["metadata"] for row in rows[1:]]
+
+
+def test_csv_columns_with_one_name_and_blank_lines_first(tmp_path: Path, helpers: Any) -> None:
+    (tmp_path / "a.csv").write_text("\n\ntext,n,n,,\na,1,2,3,4\n")
+    (document,), broken = helpers.read("csv", path=str(tmp_path / "a.csv"))
+    assert document.metadata == {"n": "1", "n~2": "2", "": "3", "~2": "4"} and not broken
+
+
+def test_rows_keep_their_numbers_behind_a_broken_row_group(tmp_path: Path, helpers: Any) -> None:
+    path = tmp_path / "a.parquet"
+    texts = [f"text number {number}" for number in range(30)]
+    pq.write_table(pa.table({"text": texts}), path, row_group_size=10, compression="zstd", use_dictionary=False)
+    start = pq.ParquetFile(path).metadata.row_group(1).column(0).data_page_offset
+    raw = bytearray(path.read_bytes())
+    raw[start : start + 60] = b"\xff" * 60
+    path.write_bytes(raw)
+    documents, broken = helpers.read("parquet", path=str(path))
+    assert [(row.line, row.reason.split(":")[0]) for row in broken] == [(11, "row group 1")]
+    numbers = [*range(10), *range(20, 30)]
+    assert [document.text for document in documents] == [texts[number] for number in numbers]
+    assert [int(document.id.rpartition(":")[2]) for document in documents] == [number + 1 for number in numbers]
+
+
+def test_an_arrow_file_and_one_large_batch(tmp_path: Path) -> None:
+    texts = [f"text {number}" for number in range(2500)]
+    table = pa.table({"text": texts})
+    with pa.OSFile(str(tmp_path / "a.arrow"), "wb") as raw, pa.ipc.new_file(raw, table.schema) as out:
+        out.write_table(table)
+    with pa.OSFile(str(tmp_path / "b.arrow"), "wb") as raw, pa.ipc.new_stream(raw, table.schema) as out:
+        out.write_table(table)
+    wanted = [(number, {"text": text}) for number, text in enumerate(texts, 1)]
+    assert list(arrow_records(InputFile.at(tmp_path / "a.arrow"))) == wanted
+    assert list(arrow_records(InputFile.at(tmp_path / "b.arrow"))) == wanted

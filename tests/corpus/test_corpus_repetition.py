@@ -12,6 +12,7 @@ import pytest
 
 from seedbed.core.errors import InputError
 from seedbed.corpus import curation
+from seedbed.corpus.curating import similar_lines
 from seedbed.corpus.curating.similar_lines import SimilarLines, edit_distance
 
 
@@ -131,7 +132,7 @@ def test_similar_lines_by_definition(back: int, helpers: Any) -> None:
         kept, before, gone = [], [], []
         for line in text.split("\n"):
             bare = line.strip()
-            near = [a for a in before[-back:] if slow_distance(a, bare) < 0.1 * min(len(a), len(bare))]
+            near = [a for a in before[-back:] if slow_distance(a, bare) <= 0.1 * max(len(a), len(bare))]
             if len(bare) >= 10 and near:
                 gone.append(bare)
                 continue
@@ -141,6 +142,25 @@ def test_similar_lines_by_definition(back: int, helpers: Any) -> None:
         assert [line for _, line in json.loads(rows[id]["edits"] or "[]")] == gone
         taken += len(gone)
     assert taken > 10
+
+
+def test_long_lines_of_the_same_characters_take_no_square_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Characters are equally frequent, 5-grams are not the same: the distance is not needed."""
+    random_ = random.Random(2)
+    one, other = ("".join(random_.choices("abcdefghijklmnop", k=20_000)) for _ in range(2))
+    asked: list[int] = []
+    monkeypatch.setattr(similar_lines, "edit_distance", lambda one, other: asked.append(1) or 0)
+    assert not SimilarLines().similar(one, other) and SimilarLines().similar(one, one) and not asked
+    assert SimilarLines().similar(one, one[:-1] + "#") and asked
+
+
+@pytest.mark.parametrize(("changed", "similar"), [(0, True), (3, True), (4, False)])
+def test_a_tenth_of_the_longer_line_is_enough(changed: int, similar: bool) -> None:
+    line = "abcdefghijklmnopqrstuvwxyz0123"
+    other = "".join("#" if place % 7 == 0 and place // 7 < changed else char for place, char in enumerate(line))
+    assert SimilarLines().similar(line, other) == SimilarLines().similar(other, line) == similar
+    # Of 29 characters a tenth is less than three, of 32 it is more.
+    assert not SimilarLines().similar(line[:26], line[:29]) and SimilarLines().similar(line[:27], line)
 
 
 def test_sentences_of_a_script_without_blanks(helpers: Any) -> None:

@@ -97,6 +97,14 @@ def test_only_some_licenses(tmp_path: Path, helpers: Any) -> None:
         ("MIT AND GPL-2.0", ["MIT"], False),
         ("(MIT AND Zlib) OR GPL-2.0", ["MIT", "Zlib"], True),
         ("GPL-2.0 WITH Classpath-exception-2.0", ["GPL-2.0"], False),
+        ("GPL-2.0 WITH Classpath-exception-2.0", ["GPL-2.0 with classpath-exception-2.0"], True),
+        ("(MIT OR Zlib) AND GPL-2.0", ["MIT", "Zlib"], False),
+        ("(MIT OR Zlib) AND GPL-2.0", ["GPL-2.0", "Zlib"], True),
+        ("MIT AND (Zlib OR (GPL-2.0))", ["MIT"], False),
+        ("MIT AND Zlib OR GPL-2.0", ["GPL-2.0"], True),
+        ("PSF License", ["PSF License"], True),  # as a package says it
+        ("MIT License (of ours", ["MIT"], False),
+        ("MIT OR", ["MIT"], False),
     ],
 )
 def test_what_a_license_expression_allows(expression: str, names: list[str], wanted: bool) -> None:
@@ -151,3 +159,34 @@ def test_licenses_by_links_and_headers() -> None:
         "GPL-2.0-only WITH Linux-syscall-note"
     )
     assert license_of_header("x" * 4000 + "SPDX-License-Identifier: MIT") == ""
+    assert license_of_header("<!-- SPDX-License-Identifier: MIT --> OR Zlib") == "MIT"
+    assert license_of_header("# SPDX-License-Identifier: (MIT OR Apache-2.0) AND BSD-3-Clause\nx") == (
+        "(MIT OR Apache-2.0) AND BSD-3-Clause"
+    )
+    assert license_of_header("# SPDX-License-Identifier: (MIT OR") == ""
+
+
+def test_source_files_that_are_called_like_licenses(tmp_path: Path, helpers: Any) -> None:
+    files = {"license.py": "key = 1\n", "src/license-check.js": "check()\n", "src/LICENSE.rst": GPL, "LICENSE": MIT}
+    for name, content in files.items():
+        (tmp_path / "a" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "a" / name).write_text(content)
+    documents, broken = helpers.read("source_tree", path=str(tmp_path / "a"))
+    assert not broken
+    assert {document.id: document.license for document in documents} == {
+        "a/license.py": "MIT",
+        "a/src/license-check.js": "GPL-3.0",
+    }
+
+
+@pytest.mark.parametrize("names", [("LICENSE-A", "LICENSE-B"), ("LICENSE-B", "LICENSE-A")])
+def test_the_order_in_an_archive_does_not_decide_on_the_license(
+    names: tuple[str, str], tmp_path: Path, helpers: Any
+) -> None:
+    texts = {"LICENSE-A": MIT, "LICENSE-B": GPL, "x.py": "x = 1\n"}
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name in (*names, "x.py"):
+            (tmp_path / name).write_text(texts[name])
+            archive.add(tmp_path / name, name)
+    (document,), _ = helpers.read("source_tree", path=str(tmp_path / "a.tar"))
+    assert document.license == "MIT"

@@ -36,13 +36,24 @@ def test_words_are_those_of_the_definition(texts: list[str]) -> None:
 
 
 def test_a_text_does_not_depend_on_its_neighbors(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = ["The cat, the CAT", "", "x" * 5000 + " y", "ß?!", "a_b a-b"]
+    texts = ["The cat, the CAT", "", "x" * 60 + " y", "ß?!", "a_b a-b"]
     together, lengths = hashes_of(texts)
     monkeypatch.setattr(token_hashes, "_SPAN", 64)
     alone = [hashes_of([text])[0] for text in texts]
     assert [len(part) for part in alone] == lengths.tolist()
     assert (np.concatenate(alone) == together).all()
     assert together[1] == together[4] and together[0] == together[3]
+
+
+def test_of_a_long_word_as_much_counts_wherever_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(token_hashes, "_SPAN", 64)
+    monkeypatch.setattr(token_hashes, "_POWERS", [])
+    word = "".join(chr(97 + k * k % 26) for k in range(64))
+    long, longer = word + "0" * 50, word + "1" * 200
+    alone = hashes_of([long])[0][0]
+    for before in ("", "a", "a b " * 9, "c" * 63):
+        hashes, _ = hashes_of([f"{before} {long} d", longer, word])
+        assert (hashes[[-4, -2, -1]] == alone).all() and hashes[-3] == hashes_of(["d"])[0][0]
 
 
 @pytest.mark.parametrize("unit", ["characters", "bytes"])

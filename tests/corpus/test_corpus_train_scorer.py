@@ -42,7 +42,7 @@ def test_from_examples_to_a_filtered_corpus(tmp_path: Path, helpers: Any) -> Non
             ],
             split={},
         )
-        with pytest.raises(InputError, match="is a scorer, which is not wanted here"):
+        with pytest.raises(InputError, match="is a scorer, but a corpus or a labels is wanted"):
             train_scorer(method={"ngram_perplexity": {"texts": str(quality.path)}})
     record = read_json(quality.path / "scorer.json")
     assert record == {"method": "ngram_classifier", "columns": {"score": "float", "label": "string"}}

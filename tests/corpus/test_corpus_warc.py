@@ -146,6 +146,13 @@ def test_a_broken_record_costs_itself(damage: str, packed: bool, tmp_path: Path,
     assert [row.line for row in broken] == [3] and broken[0].reason == "no whole record where one should begin"
 
 
+def test_a_server_whose_lines_end_in_a_line_feed(tmp_path: Path, helpers: Any) -> None:
+    lines = story(1).replace(b"\r\n", b"\n")
+    mixed = story(2).replace(b"OK\r\n", b"OK\n")
+    data = record(1, lines) + record(2, mixed) + record(3, story(3))
+    assert read(tmp_path / "a.warc", data, helpers) == (["1", "2", "3"], [])
+
+
 def test_files_that_are_no_crawl(tmp_path: Path, helpers: Any) -> None:
     assert read(tmp_path / "a.warc", b"", helpers) == ([], [])
     found, broken = read(tmp_path / "b.warc", b"This is a text.\n" * 9000, helpers)

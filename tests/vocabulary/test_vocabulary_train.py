@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 
+import numpy as np
 import pytest
 
 from seedbed.core.errors import InputError
@@ -11,6 +13,7 @@ from seedbed.core.step import StepContext, steps
 from seedbed.recipe.execute import workspace
 from seedbed.vocabulary import algorithms
 from seedbed.vocabulary.artifact import Tokenizer
+from seedbed.vocabulary.counts import count_words
 from seedbed.vocabulary.train import train_tokenizer
 
 
@@ -111,6 +114,88 @@ def test_test_split_is_not_trained_on(tmp_path, make_corpus):
     assert counts["corpus_documents"] == 10
 
 
+@pytest.fixture
+def languages(tmp_path, make_corpus):
+    """Two languages of other letters, one with twenty times the text."""
+    rng = np.random.default_rng(5)
+
+    def words(letters):
+        return ["".join(rng.choice(list(letters), rng.integers(3, 9))) for _ in range(300)]
+
+    def rows(name, lexicon, number):
+        texts = [" ".join(rng.choice(lexicon, 20)) for _ in range(number)]
+        return [{"id": f"{name}{i}", "text": text, "domain": name} for i, text in enumerate(texts)]
+
+    latin, greek = words("aeioubdklmnprst"), words("αεηιουβδκλμνπρσ")
+    train = rows("large", latin, 1000) + rows("small", greek, 50)
+    return make_corpus(tmp_path / "two", {"train": train, "test": rows("large", latin, 50) + rows("small", greek, 50)})
+
+
+@pytest.mark.parametrize("algorithm", ["bpe", "wordpiece", "unigram"])
+def test_a_budget_for_each_language(tmp_path, languages, algorithm):
+    """The small language's text is cut as by a tokenizer of its own; together they have no more than both."""
+    both, counts, _ = run(tmp_path / "both", languages, algorithm, size={"large": 500, "small": 400})
+    joint, joint_counts, _ = run(tmp_path / "joint", languages, algorithm, size=counts["size"])
+    assert counts["size"] <= 900 and counts["wanted_size"] == 900
+    assert [both.load().id_to_token(index) for index in range(5)] == ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    bytes_per_token = {
+        name: c["by_domain"]["small"]["bytes_per_token"] for name, c in (("b", counts), ("j", joint_counts))
+    }
+    assert bytes_per_token["b"] > bytes_per_token["j"]
+    assert joint.vocabulary().size == counts["size"]
+    for row in languages.documents("test"):
+        encoded = both.load().encode(row["text"])
+        assert "[UNK]" not in encoded.tokens
+        assert both.load().decode(encoded.ids) == row["text"]
+
+
+def test_budgets_of_bpe_cut_each_language_as_its_own_tokenizer(tmp_path, languages):
+    """The letters of the two have no byte pair in common, so no merge of one touches the other."""
+    both, _, _ = run(tmp_path / "both", languages, "bpe", size={"large": 500, "small": 400}, style="decoder")
+    for name, size in (("large", 500), ("small", 400)):
+        texts = [row["text"] for row in languages.documents("train") if row["domain"] == name]
+        own = algorithms.create("bpe", texts, size, ["<pad>", "<s>", "</s>"])()
+        for text in texts[::50]:
+            assert both.load().encode(text, add_special_tokens=False).tokens == own.encode(text).tokens
+
+
+def test_weights_and_groups(tmp_path, languages):
+    sizes = {}
+    for number, weights in enumerate(({"large": 1, "small": 1}, {"large": 1, "small": 0})):
+        _, counts, _ = run(tmp_path / f"t{number}", languages, "bpe", size=400, weights=weights, sample_mb=0.02)
+        sizes[number] = counts["by_domain"]["small"]["bytes_per_token"]
+    assert sizes[0] > 1.5 * sizes[1]
+    _, counts, _ = run(tmp_path / "s", languages, "bpe", size=400, by="source")
+    assert list(counts["by_domain"]) == ["all"]
+
+
+def test_a_token_for_the_space(tmp_path, make_corpus):
+    """065: spaces of Thai are `<_>`, and never part of another token."""
+    texts = [f"กขคง{i % 7}<_>จฉชซกข<_>คง" for i in range(200)]
+    corpus = make_corpus(tmp_path / "c", {"train": [{"id": str(i), "text": text} for i, text in enumerate(texts)]})
+    for algorithm in ("bpe", "unigram", "wordpiece", "characters", "bytes"):
+        artifact, _, _ = run(tmp_path / algorithm, corpus, algorithm, size=320, tokens=["<_>"])
+        tokenizer = artifact.load()
+        assert tokenizer.encode(texts[0]).tokens.count("<_>") == 2
+        assert not [
+            token for token in artifact.vocabulary().tokens if "_" in token and token not in ("<_>", "_", "##_")
+        ]
+        assert not artifact.vocabulary().special_V[tokenizer.token_to_id("<_>")]
+
+
+def test_memory_is_bounded(texts):
+    whole = count_words(texts)
+    assert whole.dropped == 0
+    assert sum(whole.counts.values()) == sum(len(re.findall(r"\s*\S{1,100}|\s+", text)) for text in texts)
+    small = count_words(texts, capacity=2000)
+    assert sum(map(len, small.counts)) <= 2000 + max(map(len, texts))
+    assert small.dropped == sum(whole.counts.values()) - sum(small.counts.values()) > 0
+    frequent = [word for word, _ in whole.counts.most_common(10)]
+    assert all(small.counts[word] > 0.9 * whole.counts[word] for word in frequent)
+    run = count_words(["ACGT" * 5000 + str(i) for i in range(50)], capacity=4000)
+    assert sum(map(len, run.counts)) <= 4000 + 20_002
+
+
 def test_errors(tmp_path, corpus, make_corpus):
     empty = make_corpus(tmp_path / "e", {"train": []})
     with pytest.raises(InputError, match="no text"):
@@ -118,9 +203,24 @@ def test_errors(tmp_path, corpus, make_corpus):
     blank = make_corpus(tmp_path / "b", {"train": [{"id": "1", "text": " \n"}]})
     with pytest.raises(InputError, match="no text"):
         run(tmp_path / "t2", blank)
-    for number, wrong in enumerate(({"size": 0}, {"sample_mb": 0.0}, {"alpha": 2.0})):
-        with pytest.raises(InputError, match=next(iter(wrong))):
-            run(tmp_path / f"w{number}", corpus, **wrong)
+    wrong = [
+        ({"size": 0}, "size: must be positive"),
+        ({"size": {"code": 500, "prose": 0}}, "size.prose: must be positive"),
+        ({"size": {"code": 500}}, "a budget for each group"),
+        ({"size": {}}, "names no group"),
+        ({"size": 6}, "tokens are needed"),
+        ({"sample_mb": 0.0}, "sample_mb"),
+        ({"alpha": 2.0}, "alpha"),
+        ({"alpha": 0.5, "weights": {"code": 1, "prose": 1}}, "in the place of alpha"),
+        ({"weights": {"code": 1}}, "says nothing of the group 'prose'"),
+        ({"tokens": ["[MASK]"]}, "is a special token already"),
+        ({"tokens": ["<_>", "<_>"]}, "named twice"),
+        ({"tokens": [" "]}, "is empty"),
+        ({"by": "language"}, "unknown column 'language'"),
+    ]
+    for number, (parameters, message) in enumerate(wrong):
+        with pytest.raises(InputError, match=message):
+            run(tmp_path / f"w{number}", corpus, **parameters)
     with pytest.raises(InputError, match="did you mean 'wordpiece'"):
         algorithms.parse("wordpeice")
 

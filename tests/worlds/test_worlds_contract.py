@@ -106,6 +106,9 @@ def test_generate_writes_a_whole_corpus(name: str, run: Any, helpers: Any) -> No
         assert corpus.num_documents(split_name) == len(found)
     truth = {path.stem: len(helpers.rows(path)) for path in (corpus.path / "truth").iterdir()}
     assert counts["truth"] == truth
+    card = (corpus.path / "README.md").read_text(encoding="utf8")
+    assert "made by Seedbed's `generate`" in card and "taken out" not in card and f"  {name}:" in card
+    assert all(f"| `truth/{file}.jsonl` | {rows:,} |" in card for file, rows in truth.items())
     assert sum(counts["domains"][domain]["documents"] for domain in counts["domains"]) == len(documents)
 
 

@@ -129,6 +129,14 @@ def test_what_is_neither_is_said(data: Any, said: str, tmp_path: Path) -> None:
     assert said in str(caught.value) and caught.value.key == "scores.evaluate.tasks.0.tokens.data"
 
 
+def test_what_is_wrong_with_a_step_is_not_said_of_its_name(tmp_path: Path) -> None:
+    """A step that is planned for another one's sake keeps its own error: it is no word on files."""
+    steps = {**evaluated({"tokens": {"data": "entities"}}), "entities": {"labels": {"world": "world", "limit": "many"}}}
+    with pytest.raises(InputError) as caught:
+        make_plan(Recipe("worlds", steps, seed=2), Workspace(tmp_path).store, ["scores"])
+    assert caught.value.key.startswith("entities.labels") and "no file has this path" not in str(caught.value)
+
+
 def test_labels_from_python(facts: Corpus, run: Any, helpers: Any) -> None:
     labels = run("labels", world=facts, task="types", limit=30)
     assert isinstance(labels, Labels) and labels.counts == {"train": 30, "test": 30, "task": "sequences"}

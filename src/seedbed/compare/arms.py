@@ -161,6 +161,8 @@ def _expected(plan: Plan, planned: PlannedStep, what: str) -> float | None:
     """Tokens, steps, FLOPs or seconds of a training step: exact for the first two, else estimated."""
     if what in ("flops", "seconds"):
         return getattr(plan.estimate(planned), what)  # type: ignore[no-any-return]
+    if "batch_tokens" not in planned.parameters:  # weights that are put together, not trained
+        return 0.0
     budget = planned.parameters.get("budget")  # growing has none: its method says for how long it learns
     row = planned.parameters["batch_tokens"] // planned.parameters["length"] * planned.parameters["length"]
     if budget is not None and budget.unit == "steps":

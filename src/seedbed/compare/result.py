@@ -109,7 +109,8 @@ def _cost(run: ArmRun, artifacts: Mapping[str, Artifact]) -> dict[str, float | N
 def _threads(by_arm: Mapping[str, Sequence[tuple[ArmRun, Mapping[str, Artifact]]]]) -> list[int]:
     """How many threads the training had, on which the last bits depend."""
     trained = [made[step.name] for pairs in by_arm.values() for run, made in pairs for step in run.training]
-    return sorted({artifact.counts["numerics"]["threads"] for artifact in trained})
+    found = [artifact.counts.get("numerics") for artifact in trained]  # none where weights were only put together
+    return sorted({numerics["threads"] for numerics in found if numerics})
 
 
 def _differences(comparison: Comparison, values: Values) -> list[dict[str, Any]]:

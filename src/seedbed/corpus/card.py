@@ -30,13 +30,22 @@ _LICENSES = {
     "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "cc-by-nd-4.0", "gpl-2.0", "gpl-3.0", "lgpl-3.0", "agpl-3.0",
     "gfdl", "mpl-2.0", "odc-by", "odbl", "pddl", "unlicense", "isc", "unknown",
 }  # fmt: skip
+_PART = "[0-9]" * 5  # the number of a file; `test-*` would be files of a split `test-hard`, too
 _LENGTHS = [4**power for power in range(3, 13)]  # bytes: 64 to 16 MiB
+
+_BESIDE = (
+    "Beside `data/`, the folder holds what was dropped (`dropped/`, with step and reason), what was taken out of "
+    "texts that stay (`edited/`) and what could not be read (`quarantine.jsonl`). Personal data and offensive text "
+    "that steps removed stand there still: leave these out of a copy for others."
+)
+_QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 
 Row = list[int]  # documents, bytes
 
 
 def write_card(folder: Path, name: str, counts: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
-    """Write the card of a corpus whose files are whole; `counts` and `parameters` are those of its manifest."""
+    """Write the card of a built or generated corpus (one with `truth` in its counts) whose files are whole; `counts`
+    and `parameters` are those of its manifest."""
     import yaml
 
     corpus = Corpus(folder)
@@ -50,7 +59,6 @@ class _Facts:
     """Documents and bytes by the values of some columns, and by length."""
 
     def __init__(self, corpus: Corpus) -> None:
-        import pyarrow as pa
         import pyarrow.compute as pc
         import pyarrow.parquet as pq
 
@@ -59,23 +67,24 @@ class _Facts:
         for split in corpus.splits():
             for path in corpus.files(split):
                 with pq.ParquetFile(path) as file:
-                    if "language" in file.schema_arrow.names:
+                    if ("language", "string") in {(field.name, str(field.type)) for field in file.schema_arrow}:
                         self.by.setdefault("language", {})
                     for group in range(file.num_row_groups):
                         table = file.read_row_group(group, ["text", *self.by])
-                        sizes = pc.binary_length(table["text"]).cast(pa.int64())
-                        self._add_lengths(sizes.to_numpy())
+                        self._add_lengths(pc.binary_length(table["text"]).to_numpy())
                         for name in self.by:
-                            self._add(name, pa.table({"value": table[name], "bytes": sizes}))
+                            self._add(name, table)
 
     def _add(self, name: str, table: Any) -> None:
+        from .tables import totals_by
+
         known = self.by[name]
         if known is None:
             return
-        for row in table.group_by("value").aggregate([("bytes", "count"), ("bytes", "sum")]).to_pylist():
-            counts = known.setdefault(str(row["value"] or ""), [0, 0])
-            counts[0] += row["bytes_count"]
-            counts[1] += row["bytes_sum"]
+        for value, (documents, size) in totals_by(table, name).items():
+            counts = known.setdefault(value, [0, 0])
+            counts[0] += documents
+            counts[1] += size
         if len(known) > _MOST_VALUES:
             self.by[name] = None
 
@@ -91,7 +100,7 @@ def _head(corpus: Corpus, name: str, counts: Mapping[str, Any], facts: _Facts) -
     languages = sorted(value for value in facts.by.get("language") or {} if re.fullmatch("[a-z]{2,3}", value))
     licenses = sorted({_license(value) for value in facts.by["license"] or {}})
     filled = [split for split in corpus.splits() if counts["splits"][split]["documents"]]
-    files = [{"split": split.replace("-", "_"), "path": f"data/{split}-*.parquet"} for split in filled]
+    files = [{"split": split.replace("-", "_"), "path": f"data/{split}-{_PART}.parquet"} for split in filled]
     head: dict[str, Any] = {"pretty_name": name}
     head |= {"language": languages} if languages else {}
     head |= {"license": licenses[0] if len(licenses) == 1 else licenses} if licenses else {}
@@ -112,13 +121,15 @@ def _blocks(
 ) -> Iterator[str]:
     import yaml
 
-    kept, read = counts["kept"], counts["read"]
+    kept, read, truth = counts["kept"], counts["read"], counts.get("truth")
     yield f"# {name}"
-    yield (
-        f"{kept['documents']:,} documents, {kept['bytes']:,} bytes of UTF-8 text, made by Seedbed's `build_corpus` "
-        f"from {read['documents']:,} documents ({read['bytes']:,} bytes) that could be read and "
-        f"{counts['quarantined']['documents']:,} records that could not."
+    origin = (
+        f"made by Seedbed's `build_corpus` from {read['documents']:,} documents ({read['bytes']:,} bytes) that could "
+        f"be read and {counts['quarantined']['documents']:,} records that could not."
     )
+    if truth is not None:
+        origin = "made by Seedbed's `generate`: by a world of which is known what is true."
+    yield f"{kept['documents']:,} documents, {kept['bytes']:,} bytes of UTF-8 text, {origin}"
     yield (
         '```python\nfrom datasets import load_dataset\n\ncorpus = load_dataset("path/of/this/folder")\n```\n\n'
         "Columns: `id`, `text`, `source`, `domain`, `license`, `metadata` (a JSON object), and scores. Documents stand "
@@ -132,12 +143,12 @@ def _blocks(
     bounds = ["under 64", *(f"{low:,} to {4 * low - 1:,}" for low in _LENGTHS[:-1]), f"{_LENGTHS[-1]:,} or more"]
     lengths = zip(bounds, facts.lengths.T.tolist(), strict=True)
     yield "## Length\n\n" + _table("bytes of a document", {bound: row for bound, row in lengths if row[0]})
-    yield "## What was taken out\n\n" + _steps(corpus, counts)
-    yield (
-        "Beside `data/`, the folder holds what was dropped (`dropped/`, with step and reason), what was taken out of "
-        "texts that stay (`edited/`) and what could not be read (`quarantine.jsonl`). Personal data and offensive text "
-        "that steps removed stand there still: leave these out of a copy for others."
-    )
+    if truth is not None:
+        lines = [f"| `truth/{file}.jsonl` | {rows:,} |" for file, rows in truth.items()]
+        yield "\n".join(["## What is true\n", "| file | rows |", "|---|--:|", *lines])
+    else:
+        yield "## What was taken out\n\n" + _steps(corpus, counts)
+        yield _BESIDE
     yield f"## How it was made\n\n```yaml\n{yaml.safe_dump(dict(parameters), sort_keys=False, allow_unicode=True)}```"
 
 
@@ -180,8 +191,9 @@ def _reasons(corpus: Corpus, folder: str) -> dict[str, list[str]]:
         with pq.ParquetFile(path) as file:
             batch = next(file.iter_batches(batch_size=100, columns=["step", column]), None)
         for row in batch.to_pylist() if batch is not None else ():
-            reasons = [row["reason"]] if column == "reason" else [why for why, _ in json.loads(row["edits"])]
-            for reason in reasons:
+            # A statement of a program quotes what it takes out; below a reason's first line passages may stand.
+            told = [_QUOTED.sub('"..."', why) for why, _ in json.loads(row["edits"])] if column == "edits" else []
+            for reason in told or [row["reason"].partition("\n")[0].removesuffix(":")]:
                 found.setdefault(row["step"], {}).setdefault(_kind(reason), reason)
     return {step: list(reasons.values())[:_EXAMPLES] for step, reasons in found.items()}
 

@@ -6,10 +6,11 @@ import ast
 import functools
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from seedbed.core.errors import InputError, unknown_key
+from seedbed.corpus.documents import COLUMNS
 
 if TYPE_CHECKING:
     from daft import DataFrame, Expression
@@ -95,6 +96,14 @@ def translate(tree: ast.expr, frame: DataFrame, expression: str) -> tuple[Expres
     return condition, translator.used
 
 
+def check_new(name: str, *, key: str, allowed: Collection[str] = ()) -> None:
+    """InputError for `key` if a new column cannot have this name: it is none, or means something already."""
+    taken = {*COLUMNS, "step", "reason", "edits", *DERIVED} - {*allowed}
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in taken:
+        problem = "is no name for a new column: small letters, digits and _, and none of " + ", ".join(sorted(taken))
+        raise InputError(key, problem, value=name)
+
+
 def column(name: str, frame: DataFrame, *, key: str) -> Expression:
     """A column of the frame, or one of DERIVED, under its name; InputError for `key` if there is none."""
     try:
@@ -110,7 +119,7 @@ class _Translator:
         self.used: dict[str, Expression] = {}
 
     def of(self, node: ast.AST) -> Any:
-        from .engine import daft
+        from .engine import daft, functions
 
         if isinstance(node, ast.BoolOp):
             combine = operator.and_ if isinstance(node.op, ast.And) else operator.or_
@@ -118,7 +127,10 @@ class _Translator:
         if isinstance(node, ast.UnaryOp):
             return ~self.of(node.operand) if isinstance(node.op, ast.Not) else 0 - self.of(node.operand)
         if isinstance(node, ast.BinOp):
-            return _ARITHMETIC[type(node.op)](self.of(node.left), self.of(node.right))
+            right = self.of(node.right)
+            if isinstance(node.op, ast.Div | ast.FloorDiv | ast.Mod):  # Daft stops at whole numbers by zero
+                right = functions.when(right == 0, daft.lit(None)).otherwise(right)
+            return _ARITHMETIC[type(node.op)](self.of(node.left), right)
         if isinstance(node, ast.Compare):
             sides = [node.left, *node.comparators]
             parts = [self._compared(a, op, b) for a, op, b in zip(sides, node.ops, sides[1:], strict=False)]
@@ -151,6 +163,7 @@ class _Translator:
         pattern = _literal(node.args[1])
         assert pattern is not None
         if node.func.id == "matches":
+            _check_pattern(pattern)
             return functions.regexp(column, pattern)
         return getattr(functions, node.func.id)(column, pattern)
 
@@ -176,6 +189,16 @@ class _Translator:
         if name != "text":
             self.used[name] = column
         return column
+
+
+def _check_pattern(pattern: str) -> None:
+    """By the engine itself, whose regular expressions have neither lookahead nor references."""
+    from .engine import daft, functions
+
+    try:
+        daft.from_pydict({"text": [""]}).select(functions.regexp(daft.col("text"), pattern)).collect()
+    except Exception as error:  # Daft's own classes are not public
+        raise InputError(_KEY, f"is no regular expression: {_brief(error)}", value=pattern) from None
 
 
 def _literal(node: ast.expr) -> str | None:

@@ -20,7 +20,7 @@ class Extracted(Artifact):
     kind = "extracted"
 
 
-@step("measure_extraction", gives=Extracted)
+@step("measure_extraction", gives=Extracted, version=2)
 def measure_extraction(
     context: StepContext,
     *,
@@ -47,7 +47,7 @@ def measure_extraction(
             if folds and not is_held_back(page, folds, seed):
                 continue
             try:
-                text = extractor.extract(page.html.encode()).text
+                text = extractor.extract(page.html.encode("utf8", "replace"), "utf-8").text
             except NoText:
                 text, without_text = "", without_text + 1
             row = {"id": page.id, "site": page.site, **quality.add(page, text), "text": text}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +12,17 @@ from seedbed.core.artifact import Artifact
 from seedbed.core.files import read_json
 
 RECORD = "scorer.json"  # {"method": the name in the registry, "columns": {name: "float" | "string"}}
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """The names of columns; one that came already gets a number behind it, so that no column is lost."""
+    found: list[str] = []
+    for name in names:
+        own, number = name, 1
+        while own in found:
+            own, number = f"{name}_{number + 1}", number + 1
+        found.append(own)
+    return found
 
 
 class Scoring(Protocol):

@@ -28,6 +28,10 @@ class Splitter:
                 raise InputError("split", "is no name for a held-out split", value=name, fix="train gets the rest")
             if not 0 < share < 1:
                 raise InputError(f"split.{name}", "is a share between 0 and 1", value=share)
+        if len({name.replace("-", "_") for name in shares}) < len(shares):
+            raise InputError(
+                "split", "names differ by more than - and _, which are one for `datasets`", value=[*shares]
+            )
         if sum(shares.values()) >= 1:
             raise InputError("split", "leaves nothing to train on", value=shares)
         self.names = [*shares, TRAIN]

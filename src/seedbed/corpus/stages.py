@@ -20,7 +20,7 @@ from . import tables
 from .documents import COLUMNS, Curation
 from .engine import daft
 from .splits import Splitter
-from .tables import ParquetWriter, RunWriter, merged, text_bytes
+from .tables import ParquetWriter, RunWriter, merged, text_bytes, totals_by
 
 Counts = dict[str, int]
 
@@ -176,8 +176,7 @@ def _with_strings(table: pa.Table) -> pa.Table:
 
 
 def _count_domains(table: pa.Table, domains: dict[str, Counts]) -> None:
-    for name in pc.unique(table["domain"]).to_pylist():
-        rows = table.filter(pc.equal(table["domain"], name))
+    for name, (documents, size) in totals_by(table, "domain").items():
         counts = domains.setdefault(name, {"documents": 0, "bytes": 0})
-        counts["documents"] += rows.num_rows
-        counts["bytes"] += text_bytes(rows)
+        counts["documents"] += documents
+        counts["bytes"] += size

@@ -46,6 +46,15 @@ def text_bytes(table: pa.Table, column: str = "text") -> int:
     return int(pc.sum(pc.binary_length(table[column])).as_py() or 0)
 
 
+def totals_by(table: pa.Table, column: str) -> dict[str, tuple[int, int]]:
+    """Documents and bytes of text of each value of a column of strings; a null counts as empty."""
+    sizes = pc.binary_length(table["text"]).cast(pa.int64())
+    groups = pa.table({"value": pc.fill_null(table[column].cast(pa.string()), ""), "bytes": sizes}).group_by("value")
+    found = groups.aggregate([("bytes", "count"), ("bytes", "sum")])
+    counts = zip(found["bytes_count"].to_pylist(), found["bytes_sum"].to_pylist(), strict=True)
+    return dict(zip(found["value"].to_pylist(), counts, strict=True))
+
+
 def _weights(table: pa.Table) -> np.ndarray:
     """The bytes of all strings of each row: many documents without a text fill memory, too."""
     strings = [field.name for field in table.schema if pa.types.is_string(field.type)]

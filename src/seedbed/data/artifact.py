@@ -32,6 +32,7 @@ class TokenFile:
     ids: Sequence[str]
     domains: Sequence[str] = ()
     tokenizer: str = ""  # the digest of the tokenizer; "" if it is not known
+    vocabulary: int = 0  # ids are below this number; 0 if it is not known
 
     def __post_init__(self) -> None:
         self.offsets, self.lengths, self.bytes = (
@@ -102,6 +103,7 @@ class Tokens(Artifact):
             _Column(self, "id", first, number),
             _Column(self, "domain", first, number),
             self.tokenizer_digest,
+            self.facts["vocabulary"],
         )
 
     def _map(self) -> np.ndarray:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from seedbed.core.errors import InputError
+
 from .artifact import TokenFile
 from .batch import Batch
 from .order import MIN_PIECE, Piece
@@ -135,11 +137,11 @@ def assemble(
         of_source_N = source_N == source
         places_N = np.where(of_source_N, file.offsets[np.where(of_source_N, document_N, 0)] + start_N, 0)
         places_T = np.repeat(places_N, length_N) + within_T
-        if of_source_N.all():
-            tokens_BL.reshape(-1)[target_T] = file.tokens[places_T]
-        else:
-            mine_T = np.repeat(of_source_N, length_N)
-            tokens_BL.reshape(-1)[target_T[mine_T]] = file.tokens[places_T[mine_T]]
+        mine_T: Any = slice(None) if of_source_N.all() else np.repeat(of_source_N, length_N)
+        found = file.tokens[places_T[mine_T]]
+        if file.vocabulary and int(found.max(initial=0)) >= file.vocabulary:
+            raise _out_of_range(file, found, np.repeat(document_N, length_N)[mine_T])
+        tokens_BL.reshape(-1)[target_T[mine_T]] = found
     return Batch(
         tokens_BL,
         segments_BL,
@@ -147,4 +149,15 @@ def assemble(
         np.arange(first_row, first_row + len(rows), dtype=np.int64),
         np.stack([row_N, column_N, length_N, source_N, document_N, start_N], 1),
         names,
+    )
+
+
+def _out_of_range(file: TokenFile, tokens: np.ndarray, documents: np.ndarray) -> InputError:
+    """The error for the first token that the vocabulary does not have."""
+    first = int(np.argmax(tokens >= file.vocabulary))
+    return InputError(
+        "data",
+        f"the id {int(tokens[first])} in document '{file.ids[int(documents[first])]}' is outside the vocabulary",
+        allowed=f"0 to {file.vocabulary - 1}",
+        fix="the file of tokens was changed or damaged: tokenize the corpus again with --rebuild",
     )

@@ -1,12 +1,15 @@
 """Tokenizers: trained on a corpus by one of the `algorithms`, kept as Hugging Face folders, read as vocabularies."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from seedbed.core.registry import Registry
 
-# (texts, size, special tokens in the order of their ids) -> tokenizers.Tokenizer without a post-processor
-Algorithm = Callable[[Sequence[str], int, Sequence[str]], Any]
+from .counts import WordCounts
+
+# (texts or counts of their words, size, special tokens in the order of their ids) -> tokenizers.Tokenizer without a
+# post-processor
+Algorithm = Callable[[Iterable[str] | WordCounts, int, Sequence[str]], Any]
 
 # The package is not called as the registry is: importing it would put the module in the registry's place.
 algorithms: Registry[Algorithm] = Registry(

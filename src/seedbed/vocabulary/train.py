@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Annotated, Any
 
@@ -14,72 +15,85 @@ from seedbed.corpus.artifact import Corpus
 
 from . import Algorithm, algorithms
 from .artifact import Tokenizer
-from .sample import HELD_OUT_SHARE, by_domain, draw
+from .counts import count_words
+from .groups import HELD_OUT_SPLITS, Group, documents
+from .join import join
+from .sample import HELD_OUT_SHARE, Drawn, by_group, draw
 from .save import SPECIALS, Style, finish, write_folder
-from .statistics import measure_domains
+from .statistics import measure_groups
 
-HELD_OUT_SPLITS = ("validation", "test")
 # Megabytes per second and core, measured on English and code.
-_SPEEDS = {"bpe": 5.0, "wordpiece": 3.5, "unigram": 0.5, "bytes": 1000.0}
+_SPEEDS = {"bpe": 3.0, "wordpiece": 3.0, "unigram": 0.5, "bytes": 1000.0, "characters": 5.0}
 
 
-@step("train_tokenizer", gives=Tokenizer)
+@step("train_tokenizer", gives=Tokenizer, version=2, papers=["031", "065"])
 def train_tokenizer(
     context: StepContext,
     *,
     corpus: Corpus | list[Corpus],
     algorithm: Annotated[Algorithm, algorithms] = "wordpiece",  # type: ignore[assignment]
-    size: int = 16384,
+    size: int | dict[str, int] = 16384,
     style: Style = "encoder",
     sample_mb: float = 100.0,
+    by: Group = "domain",
     alpha: float = 1.0,
+    weights: dict[str, float] | None = None,
+    tokens: list[str] = [],  # noqa: B006
     seed: int = 0,
 ) -> None:
     """Train a tokenizer on a sample of one corpus or several.
 
-    At most about `sample_mb` megabytes are drawn by a hash of the texts; memory is bounded by that. `alpha` below 1
-    gives small domains (languages) a larger part: see `sample.draw`. Special tokens are BERT's for the `style`
-    encoder ([PAD] [UNK] [CLS] [SEP] [MASK], text becomes [CLS] text [SEP]), and <pad> <s> </s> for a decoder (<s>
-    text </s>), with <unk> where the algorithm needs it. If the text yields fewer than `size` tokens, the vocabulary
-    is smaller, which is said and counted.
+    At most about `sample_mb` megabytes are drawn by a hash of the texts. They are read one after the other and their
+    words counted (`counts.WordCounts`): memory grows with the number of different words alone, and that is bounded.
+    `alpha` below 1 gives small groups (domains, languages, sources: the corpus's column `by`) a larger part, and
+    `weights` says what part each gets: see `sample.draw`.
 
-    `statistics.json` holds fertility, bytes per token and the unknown rate by domain on held-out text: the
+    A `size` for each group (`{hin: 8000, eng: 4000}`) is a budget: each group's own vocabulary is trained to that size
+    on its own texts, special tokens and characters included, and the tokenizer has all of them (`join.join`). What 031
+    does in detail for its languages' budgets its abstract does not say; this is the way of Chung et al. (2020).
+
+    Special tokens are BERT's for the `style` encoder ([PAD] [UNK] [CLS] [SEP] [MASK], text becomes [CLS] text [SEP]),
+    and <pad> <s> </s> for a decoder (<s> text </s>), with <unk> where the algorithm needs it. `tokens` are further
+    strings that are never cut, such as `<_>` for a space of Thai (065: `normalize_language: thai` writes it). If the
+    text yields fewer than `size` tokens, the vocabulary is smaller, which is said and counted.
+
+    `statistics.json` holds fertility, bytes per token and the unknown rate by group on held-out text: the
     validation split, else 2% of the documents, which are then not trained on.
     """
-    _check(size, sample_mb, alpha)
+    _check(size, sample_mb, alpha, weights, tokens, style)
     corpora = corpus if isinstance(corpus, list) else [corpus]
     held_out_split = _held_out_split(corpora)
-    training = partial(_documents, corpora, lambda split: split not in HELD_OUT_SPLITS)
-    drawn = draw(training, sample_mb * 1e6, seed, alpha=alpha, share_held_out=0.0 if held_out_split else HELD_OUT_SHARE)
-    if not any(text.strip() for text in drawn.texts):
-        raise InputError("corpus", "holds no text to train on", value=[str(item.path) for item in corpora])
-    sampled = sum(len(text.encode("utf8")) for text in drawn.texts)
-    context.say(f"training on {sampled / 1e6:.1f} MB of {drawn.num_bytes / 1e6:.1f} MB")
-    tokenizer = algorithm(drawn.texts, size, list(SPECIALS[style].values()))
+    training = partial(documents, corpora, by, lambda split: split not in HELD_OUT_SPLITS)
+    share = 0.0 if held_out_split else HELD_OUT_SHARE
+    drawn = draw(training, sample_mb * 1e6, seed, alpha=alpha, weights=weights, share_held_out=share)
+    context.say(f"training on at most {sample_mb:g} MB of {sum(drawn.sizes.values()) / 1e6:.1f} MB")
+    tokenizer, sampled = _train(algorithm, drawn, size, list(SPECIALS[style].values()), tokens)
     roles = finish(tokenizer, style)
+    tokenizer.add_tokens([_whole(token) for token in tokens])
     write_folder(context.folder, tokenizer, roles)
-    actual = tokenizer.get_vocab_size()
-    if actual < size:
-        context.say(f"the vocabulary has {actual} tokens, not {size}: the text yields no more")
+    actual, wanted = tokenizer.get_vocab_size(), size if isinstance(size, int) else sum(size.values())
+    if actual < wanted:
+        context.say(f"the vocabulary has {actual} tokens, not {wanted}: the text yields no more")
+    if sampled["dropped_words"]:
+        context.say(f"{sampled['dropped_words']:,} rare words were not counted, to bound memory")
     held_out: dict[str, list[str]] = {name: pool.texts() for name, pool in drawn.held_out.items()}
     if held_out_split:
-        held_out = by_domain(partial(_documents, corpora, lambda split: split == held_out_split), seed)
+        held_out = by_group(partial(documents, corpora, by, lambda split: split == held_out_split), seed)
     described = held_out_split or "documents kept from training"
     if not any(held_out.values()):
-        held_out, described = by_domain(training, seed), "the training text: nothing is held out"
+        held_out, described = by_group(training, seed), "the training text: nothing is held out"
     tokenizer.encode_special_tokens = True  # as `tokenize` does
     unk = tokenizer.token_to_id(roles["unk"]) if "unk" in roles else None
-    domains = measure_domains(tokenizer, held_out, unk)
-    write_json(context.folder / "statistics.json", {"measured_on": described, "by_domain": domains})
+    groups = measure_groups(tokenizer, held_out, unk)
+    write_json(context.folder / "statistics.json", {"measured_on": described, "by_domain": groups})
     context.counts.update(
         size=actual,
-        wanted_size=size,
-        sampled_documents=len(drawn.texts),
-        sampled_bytes=sampled,
+        wanted_size=wanted,
+        **sampled,
         corpus_documents=drawn.num_documents,
-        corpus_bytes=drawn.num_bytes,
+        corpus_bytes=sum(drawn.sizes.values()),
         measured_on=described,
-        by_domain=domains,
+        by_domain=groups,
     )
 
 
@@ -91,31 +105,77 @@ def _estimate(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, A
     known = [float(count["kept"]["bytes"]) for count in counts if "kept" in count]
     megabytes = min(parameters["sample_mb"], sum(known) / 1e6) if len(known) == len(counts) else parameters["sample_mb"]
     speed = _SPEEDS.get(parameters["algorithm"].name, 1.0) * usable_cores()
+    size = parameters["size"]
     return Estimate(
         seconds=megabytes / speed,
         notes=f"at most {megabytes:.1f} MB of text",
-        counts={"size": parameters["size"]},
+        counts={"size": size if isinstance(size, int) else sum(size.values())},
     )
 
 
-def _check(size: int, sample_mb: float, alpha: float) -> None:
-    if size < 1:
-        raise InputError("size", "must be positive", value=size)
+def _train(
+    algorithm: Algorithm, drawn: Drawn, size: int | dict[str, int], specials: list[str], tokens: list[str]
+) -> tuple[Any, dict[str, int]]:
+    """The tokenizer, of one vocabulary or of one for each group, and what was counted for it."""
+    if isinstance(size, dict) and set(size) != set(drawn.cuts):
+        raise InputError("size", "wants a budget for each group", value=size, allowed=sorted(drawn.cuts))
+    sums = {"sampled_documents": 0, "sampled_bytes": 0, "distinct_words": 0, "dropped_words": 0}
+    made = []
+    for group, budget in (size if isinstance(size, dict) else {None: size}).items():
+        counts = count_words(_counted(drawn.texts(group), tokens, sums))
+        if not any(word.strip() for word in counts.counts):
+            named = "the corpora hold" if group is None else f"the group '{group}' holds"
+            raise InputError("corpus", f"{named} no text to train on")
+        sums["distinct_words"] += len(counts.counts)
+        sums["dropped_words"] += counts.dropped
+        made.append(algorithm(counts, budget - len(tokens) * (group is None), specials))
+    return (made[0] if len(made) == 1 else join(made, specials)), sums
+
+
+def _counted(texts: Iterable[str], tokens: list[str], sums: dict[str, int]) -> Iterator[str]:
+    """The texts, counted as they go by, with a newline in the place of what is a token already."""
+    pattern = re.compile("|".join(map(re.escape, sorted(tokens, key=len, reverse=True)))) if tokens else None
+    for text in texts:
+        sums["sampled_documents"] += 1
+        sums["sampled_bytes"] += len(text.encode("utf8"))
+        yield pattern.sub("\n", text) if pattern else text
+
+
+def _whole(token: str) -> Any:
+    from tokenizers import AddedToken
+
+    return AddedToken(token, normalized=False)
+
+
+def _check(
+    size: int | dict[str, int],
+    sample_mb: float,
+    alpha: float,
+    weights: dict[str, float] | None,
+    tokens: list[str],
+    style: Style,
+) -> None:
+    sizes = size if isinstance(size, dict) else {"": size}
+    for group, budget in sizes.items():
+        if budget < 1:
+            raise InputError(f"size.{group}".rstrip("."), "must be positive", value=budget)
+    if not sizes:
+        raise InputError("size", "names no group", value=size)
     if not sample_mb > 0:
         raise InputError("sample_mb", "must be positive", value=sample_mb)
     if not 0 <= alpha <= 1:
         raise InputError("alpha", "must lie in [0, 1]", value=alpha)
+    if weights is not None and alpha != 1.0:
+        raise InputError("weights", "stand in the place of alpha: give one of both", value=weights)
+    special = {*SPECIALS[style].values(), "<unk>"}
+    for index, token in enumerate(tokens):
+        if token in special:
+            raise InputError(f"tokens.{index}", "is a special token already", value=token, allowed=f"not {special}")
+        if not token.strip() or token in tokens[:index]:
+            raise InputError(f"tokens.{index}", "is empty, or named twice", value=token)
 
 
 def _held_out_split(corpora: list[Corpus]) -> str | None:
     """The split to measure on: the first of validation and test that a corpus has."""
     present = {split for corpus in corpora for split in corpus.splits()}
     return next((split for split in HELD_OUT_SPLITS if split in present), None)
-
-
-def _documents(corpora: list[Corpus], wanted: Callable[[str], bool]) -> Iterator[Mapping[str, Any]]:
-    for corpus in corpora:
-        for split in corpus.splits():
-            if wanted(split):
-                rows: Iterable[Mapping[str, Any]] = corpus.documents(split, ["text", "domain"])
-                yield from rows

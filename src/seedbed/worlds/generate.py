@@ -38,6 +38,7 @@ def generate(
     `metadata.<field>`, by default what the world says belongs together; a document's split is decided by its hash
     and the seed, as in `build_corpus`.
     """
+    from seedbed.corpus.card import write_card
     from seedbed.corpus.input.intake import Intake
     from seedbed.corpus.splits import TRAIN, Splitter
     from seedbed.corpus.stages import write_splits
@@ -58,6 +59,7 @@ def generate(
     assert kept == intake.runs.counts
     counts.update(read=kept, quarantined={"documents": 0}, renamed=0, dropped={})
     counts.update(splits=splits, domains=domains, kept=kept, truth=dict(truth.rows))
+    write_card(context.folder, context.name, counts, context.parameters)
     context.say(f"{kept['documents']} documents, {kept['bytes'] / 1e6:.1f} MB of text, {truth.rows.total()} true rows")
 
 

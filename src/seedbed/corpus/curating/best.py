@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from daft import DataFrame, Series
 
 
-@curation.register("best", papers=["010", "294", "295"])
+@curation.register("best", papers=["010", "294", "295"], version=2)
 class Best:
     """Keeps the share of the documents that ranks highest by the column `by` (a score, or words, chars, bytes or lines
     of the text), or as few of them as reach a number of `documents` or of `bytes`; exactly one is given.
@@ -119,9 +120,10 @@ class Best:
     def _num_kept(self, sizes: np.ndarray) -> int:
         """How many of the documents of these sizes, best first."""
         if self._measure == "share":
+            share = Fraction(str(self._amount))  # as it was written, for 1 - 0.9 is not quite 0.1
             if self.keep == "lowest":  # just what the other side leaves, however that is rounded
-                return len(sizes) - round((1 - self._amount) * len(sizes))
-            return round(self._amount * len(sizes))
+                return len(sizes) - round((1 - share) * len(sizes))
+            return round(share * len(sizes))
         if self._measure == "documents":
             return min(int(self._amount), len(sizes))
         return min(int(np.searchsorted(np.cumsum(sizes), self._amount)) + 1, len(sizes))

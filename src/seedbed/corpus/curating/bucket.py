@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seedbed.core.errors import InputError
 from seedbed.corpus import curation
-from seedbed.corpus.documents import COLUMNS
-from seedbed.corpus.expressions import DERIVED, column
+from seedbed.corpus.expressions import check_new, column
 
 if TYPE_CHECKING:
     from daft import DataFrame, Expression, Series
@@ -39,9 +37,9 @@ class Bucket:
             raise InputError("quantiles", "must be at least 2", value=quantiles)
         if bounds is not None and (not bounds or any(a >= b for a, b in itertools.pairwise(bounds))):
             raise InputError("bounds", "are ascending numbers, at least one", value=bounds)
-        reserved = {*COLUMNS, "reason", "edits", *DERIVED, by} - {"domain"}
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", into) or into in reserved:
-            raise InputError("into", "is no name for the buckets' column", value=into, fix="domain, or a new name")
+        check_new(into, key="into", allowed=["domain"])
+        if into == by:
+            raise InputError("into", "is the column of the values themselves", value=into)
         self.by, self.quantiles, self.bounds, self.into = by, quantiles, bounds, into
 
     def __call__(self, frame: DataFrame, /) -> DataFrame:

@@ -24,7 +24,7 @@ _CITATION_BYTES = re.compile(rb"\[\d*\]|\[edit\]|\[citation needed\]")
 _WHY = ["long word", "no end mark", "few words", "javascript", "policy"]
 
 
-@curation.register("c4", papers=["326"])
+@curation.register("c4", papers=["326"], version=2)
 class C4:
     """C4's rules (Raffel et al., 2020, section 2.2, and the code that made it): takes lines out of texts, and drops
     texts. Lines lose the white space around them, and `[1]`, `[edit]`, `[citation needed]`. Then, in this order, a line
@@ -87,7 +87,7 @@ class C4:
         _mark(why_S, 1, self._long_words(texts, first, after))
         if self.need_terminal:
             _mark(why_S, 2, ~self._terminated(texts, lines, cited))
-        _mark(why_S, 3, after - first < self.min_words)
+        _mark(why_S, 3, self._few_words(after - first, cited))
         lorem_S = _has(texts, lines, [b"lorem ipsum"]) & (why_S == 0)
         _mark(why_S, 4, _has(texts, lines, [b"javascript"]))
         curly_S = _has(texts, lines, [b"{"]) & (why_S == 0)
@@ -106,6 +106,12 @@ class C4:
     def _long_words(self, texts: Texts, first: np.ndarray, after: np.ndarray) -> np.ndarray:
         long = np.concatenate([[0], np.cumsum(texts.words.lengths > self.max_word)])
         return long[after] > long[first]
+
+    def _few_words(self, words_S: np.ndarray, cited: dict[int, tuple[str, Edit]]) -> np.ndarray:
+        few_S = words_S < self.min_words
+        for row, (line, _) in cited.items():  # a citation may stand for a word
+            few_S[row] = len(line.split()) < self.min_words
+        return few_S
 
     def _terminated(self, texts: Texts, lines: Spans, cited: dict[int, tuple[str, Edit]]) -> np.ndarray:
         last, codes = np.maximum(lines.ends - 1, 0), texts.codes_C

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from seedbed.core.errors import InputError
 from seedbed.core.source import Source
 from seedbed.corpus import curation
 from seedbed.corpus.artifact import Corpus
-from seedbed.corpus.documents import COLUMNS
+from seedbed.corpus.expressions import check_new
 from seedbed.corpus.input.examples import CorpusOrFiles
 from seedbed.corpus.input.texts import file_texts
 
@@ -60,8 +59,7 @@ class Dsir:
             raise InputError("ngram", "must be at least 1", value=ngram)
         if buckets < 2:
             raise InputError("buckets", "must be at least 2", value=buckets)
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in (*COLUMNS, "reason", "edits"):
-            raise InputError("name", "is no name for a new column: small letters, digits and _", value=name)
+        check_new(name, key="name")
         self.target = target if isinstance(target, Corpus) else Source.parse(target)
         self.name, self.ngram, self.buckets, self.noise, self.seed = name, ngram, buckets, noise, seed
         self.split, self.fields = split, list(fields or ["text"])

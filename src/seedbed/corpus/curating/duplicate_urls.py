@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import string
 from collections import defaultdict
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -14,13 +16,16 @@ if TYPE_CHECKING:
 
 _PORTS = {"http": "80", "https": "443"}
 _TRACKING = ("utm_", "fbclid", "gclid", "mc_cid", "mc_eid")
+_ENCODED = re.compile("(?:%[0-9A-Fa-f]{2})+")
+_UNRESERVED = frozenset(string.ascii_letters + string.digits + "-._~")
 
 
 def normalized_url(url: str) -> str | None:
     """The address without what does not change the page; None if it is no address of the web.
 
     Scheme, `www.`, user, default port, fragment, a last slash and parameters that only track go; the host becomes
-    lower case, percent-encoding is resolved, parameters are sorted.
+    lower case, percent-encoding is resolved where that changes no address (RFC 3986, section 6.2.2), parameters are
+    sorted.
     """
     url = url.strip()
     try:
@@ -34,10 +39,19 @@ def normalized_url(url: str) -> str | None:
     if port is not None and str(port) != _PORTS[parts.scheme.lower()]:
         host += f":{port}"
     query = sorted(part for part in parts.query.split("&") if part and not part.lower().startswith(_TRACKING))
-    return unquote(f"{host}{parts.path.rstrip('/')}" + "?" * bool(query) + "&".join(query))
+    return _ENCODED.sub(_resolved, f"{host}{parts.path.rstrip('/')}" + "?" * bool(query) + "&".join(query))
 
 
-@curation.register("duplicate_urls", papers=["326"])
+def _resolved(found: re.Match[str]) -> str:
+    """Encoded letters as themselves; a sign that may part an address stays encoded, as do bytes that are not UTF-8."""
+    try:
+        text = unquote(found[0], errors="strict")
+    except UnicodeDecodeError:
+        return found[0].upper()
+    return "".join(char if char in _UNRESERVED or not char.isascii() else f"%{ord(char):02X}" for char in text)
+
+
+@curation.register("duplicate_urls", papers=["326"], version=2)
 class DuplicateUrls:
     """Of documents from one address the one with the smallest id stays (Soldaini et al., 2024, Dolma: the first of
     its three deduplications).
@@ -45,7 +59,8 @@ class DuplicateUrls:
     The address is `metadata.<field>`, or else the id where that is one. A document without any is left alone. Dolma
     compares addresses as they are, by a Bloom filter, which may drop a few that are new; this compares all of them,
     normalized: without scheme, `www.`, default port, fragment, last slash and tracking parameters, percent-encoding
-    resolved, parameters sorted. Memory: address and id of each document.
+    resolved but for signs that part addresses (`%2F` is no slash), parameters sorted. Memory: address and id of each
+    document.
     """
 
     def __init__(self, field: str = "url") -> None:

@@ -19,7 +19,8 @@ class Keep:
     It knows the columns of the corpus, the scores of earlier steps, and `words` (parted by white space), `chars`,
     `bytes` and `lines` of the text; comparisons (also chained), `and`, `or`, `not`, `in` (a list, or a string in a
     column), arithmetic, and the functions `startswith(column, 'x')`, `endswith`, `matches(column, 'regex')`,
-    `lower(column)`. A null, such as a missing score, is not true. The reason for dropping names the values.
+    `lower(column)`. A null, such as a missing score or a division by zero, is not true. The reason for dropping names
+    the values.
     """
 
     def __init__(self, expression: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.corpus import curation
-from seedbed.corpus.documents import COLUMNS
+from seedbed.corpus.expressions import check_new
 
 if TYPE_CHECKING:
     from daft import DataFrame, Series
@@ -31,8 +31,7 @@ class Plant:
             raise InputError("text", "is empty")
         if not 0 < share <= 1:
             raise InputError("share", "is above 0 and at most 1", value=share)
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in (*COLUMNS, "reason", "edits"):
-            raise InputError("name", "is no name for a new column: small letters, digits and _", value=name)
+        check_new(name, key="name")
         self.text, self.share, self.name, self.seed = text, share, name, seed
 
     def __call__(self, frame: DataFrame, /) -> DataFrame:

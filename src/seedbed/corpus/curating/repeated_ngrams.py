@@ -33,8 +33,8 @@ class RepeatedNgrams:
     RedWhale (329) removes duplicates from a Korean corpus by n-grams; what we could read of the paper gives neither n
     nor what is removed, so this is not a copy of its rule.
 
-    Memory: 16 bytes a word. With `expected`, about the number of different n-grams (so of words), a Bloom filter of 10
-    bits for each (at `false_positives` 0.01), and 16 bytes only for those that may come again, with the same result.
+    Memory: 25 bytes a word. With `expected`, about the number of different n-grams (so of words), a Bloom filter of 10
+    bits for each (at `false_positives` 0.01), and 25 bytes only for those that may come again, with the same result.
     """
 
     def __init__(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seedbed.core.errors import InputError
 from seedbed.corpus import curation
-from seedbed.corpus.documents import COLUMNS
+from seedbed.corpus.expressions import check_new
 from seedbed.corpus.scoring import Scorer
 
 if TYPE_CHECKING:
@@ -26,8 +24,7 @@ class Score:
     """
 
     def __init__(self, by: Scorer, name: str = "quality") -> None:
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in (*COLUMNS, "reason", "edits"):
-            raise InputError("name", "is no name for a new column: small letters, digits and _", value=name)
+        check_new(name, key="name")
         self.by, self.name = by, name
 
     def __call__(self, frame: DataFrame, /) -> DataFrame:

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 class SemanticDuplicates:
     """Drops documents whose embedding is nearly that of one with a smaller id (SemDeDup, Abbas et al., 2023).
 
-    As in the paper, embeddings are clustered by k-means, and within a cluster a document goes if its cosine similarity
-    to one before it is at least `threshold` (one less the paper's epsilon), whether or not that one goes too. Ours:
-    the order is that of ids (the paper's, as we remember it, that of distances from the center); `clusters` is by
-    default one for each thousand documents; the embedding is the mean hidden state of an encoder of ours, pretrained
-    but not trained to tell texts apart, so similarities are high throughout and the threshold has to be found by
-    looking: the reason gives the document and the cosine.
+    As in the authors' code, embeddings are clustered by k-means, and within a cluster a document goes if its cosine
+    similarity to one before it is at least `threshold` (one less their epsilon), whether or not that one goes too.
+    Ours: the order is that of ids (theirs that of distances from the center, the farthest first, or a random one);
+    `clusters` is by default one for each thousand documents; the embedding is the mean hidden state of an encoder of
+    ours, pretrained but not trained to tell texts apart, so similarities are high throughout and the threshold has to
+    be found by looking: the reason gives the document and the cosine.
 
     A text's first `max_length` tokens count; blank texts are left alone. Documents are embedded in the order of their
     ids, so the result depends on nothing but ids, texts and seed (and the machine's rounding). Memory: `max_length`

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Literal
 
 from seedbed.corpus import extractors
@@ -11,9 +12,14 @@ from seedbed.corpus.input.pages import NoText, Page, decoded
 _log, _quiet = logging.getLogger("trafilatura"), logging.NullHandler()  # it reports broken pages; NoText does that
 
 _LONGEST = 8 << 20
+# Either costs lxml the text of the whole page: an XML declaration without a doctype, and control characters by number.
+_DECLARATION = re.compile(r"\A\s*<\?xml[^<>]*>")
+_CONTROL = re.compile(
+    r"&#(?:0*(?:[0-8]|1[124-9]|2[0-9]|3[01])(?![0-9])|[xX]0*(?:[0-8bBcCe-fE-F]|1[0-9a-fA-F])(?![0-9a-fA-F]));?"
+)
 
 
-@extractors.register("trafilatura", extra=("trafilatura", "html"))
+@extractors.register("trafilatura", version=2, extra=("trafilatura", "html"))
 class Trafilatura:
     """Main content by trafilatura (Barbaresi, ACL 2021): rules, with readability and jusText to compare with.
 
@@ -41,7 +47,7 @@ class Trafilatura:
         if len(page) > _LONGEST:
             raise NoText(f"a page of more than {_LONGEST} bytes")
         _log.addHandler(_quiet)
-        tree = trafilatura.load_html(decoded(page, encoding))
+        tree = trafilatura.load_html(_CONTROL.sub("", _DECLARATION.sub("", decoded(page, encoding))))
         if tree is None:
             raise NoText("not HTML")
         language, title = tree.get("lang") or "", tree.findtext(".//title") or ""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import mmap
 import os
+import re
 import stat
 import struct
 import tarfile
@@ -157,7 +158,7 @@ def _tar_member(
     archive: InputFile, stream: _Bytes, header: tarfile.TarInfo, about: dict[str, str]
 ) -> Iterator[InputFile]:
     name, size = about.get("path", header.name), header.size
-    if about.get("size", "").isdecimal():
+    if re.fullmatch("[0-9]{1,18}", about.get("size", "")):
         size = int(about["size"])
     problem = _EMPTY.get(header.type, "")
     if problem:
@@ -176,7 +177,7 @@ def _about(kind: bytes, content: bytes) -> dict[str, str]:
     if kind == tarfile.GNUTYPE_LONGNAME:
         return {"path": content.rstrip(b"\0").decode("utf8", "backslashreplace")}
     found: dict[str, str] = {}
-    while kind == tarfile.XHDTYPE and content:
+    while kind in (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE) and content:
         length, _, _ = content[:8].partition(b" ")
         if not length.isdigit() or not int(length):
             break
@@ -197,6 +198,8 @@ def _zip_members(archive: InputFile) -> Iterator[InputFile]:
         try:
             zipped = zipfile.ZipFile(path)
             _check_directory(zipped, path)
+        except (FileNotFoundError, PermissionError) as error:
+            raise BrokenStream(str(error.strerror or error)) from None
         except Exception as error:  # of many kinds
             if path.stat().st_size:
                 yield from _salvaged(archive, path)

@@ -1,4 +1,5 @@
-"""The records of a WARC file (ISO 28500), one at a time; what is broken costs the record that it is in.
+"""The records of a WARC file (ISO 28500), or of one of its forerunner ARC (input/arcs.py), one at a time; what is
+broken costs the record that it is in.
 
 Gzip members that are corrupt are passed over up to the next one that begins a record; a record whose length leads
 nowhere, up to the next place that looks like the start of one. FastWARC, which parses the records, has neither: it
@@ -9,7 +10,8 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from seedbed.corpus.documents import Unreadable
@@ -19,16 +21,62 @@ from .files import InputFile
 
 _GZIP = b"\x1f\x8b\x08"
 _STEP = 1 << 12  # packed bytes at once: at most 4 MB come out
-_START, _NEXT = b"WARC/", b"\nWARC/"
 _LONGEST_HEADER = 1 << 16
 _TYPE = re.compile(rb"^WARC-Type:[ \t]*([a-z]+)", re.IGNORECASE | re.MULTILINE)
+_BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _LENGTH = re.compile(rb"^Content-Length:[ \t]*(\d{1,15})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the records of a format look like."""
+
+    start: re.Pattern[bytes]  # of a record
+    longest_start: int  # bytes
+    header_end: bytes
+    described: Callable[[bytes], tuple[int | None, bytes]]  # of a header: the length of what follows, and its type
+    is_end: Callable[[bytes, bool], bool]  # by what follows a record; whether nothing follows that
+
+
+def _described(header: bytes) -> tuple[int | None, bytes]:
+    length, kind = _LENGTH.search(header), _TYPE.search(header)
+    return int(length[1]) if length else None, kind[1].lower() if kind else b""
+
+
+def _is_end(after: bytes, is_last: bool) -> bool:
+    """Two line ends, or else the next record, or the end of what is whole."""
+    del is_last
+    if after.startswith(b"\r\n\r\n"):
+        return True
+    after = after.lstrip(b"\r\n")
+    return b"WARC/".startswith(after) or after.startswith(b"WARC/")
+
+
+WARC = Layout(re.compile(rb"WARC/"), 5, b"\r\n\r\n", _described, _is_end)
 
 
 def warc_records(file: InputFile, types: frozenset[bytes]) -> Iterator[tuple[int, bytes] | Unreadable]:
     """The whole records of these types with their numbers in the file, from 1."""
+    for item in records(file, WARC, types):
+        yield item if isinstance(item, Unreadable) else (item[0], joined(item[1], item[2]))
+
+
+def joined(header: bytes, content: bytes) -> bytes:
+    """A record. Lines of a server's header may end in a line feed alone; FastWARC would not find the header's end."""
+    blank = _BLANK_LINE.search(content, 0, _LONGEST_HEADER) if content.startswith(b"HTTP/") else None
+    lines = content[: blank.start()].replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") if blank else b""
+    if blank and lines + b"\r\n\r\n" != content[: blank.end()]:
+        content = b"%s\r\n\r\n%s" % (lines, content[blank.end() :])
+        header = _LENGTH.sub(b"Content-Length: %d\r" % len(content), header, count=1)
+    return header + content
+
+
+def records(
+    file: InputFile, layout: Layout, types: frozenset[bytes]
+) -> Iterator[tuple[int, bytes, bytes] | Unreadable]:
+    """Number, header and content of the whole records of these types."""
     packed = PurePosixPath(file.name).suffix.lower() == ".gz"
-    window = _Window(_members(file) if packed else _plain(file))
+    window = _Window(_members(file, layout) if packed else _plain(file), layout)
     limit = file.limits.record
     number = 0
     while True:
@@ -40,16 +88,16 @@ def warc_records(file: InputFile, types: frozenset[bytes]) -> Iterator[tuple[int
             window.resume()
             continue
         header = window.header()
-        length, kind = _LENGTH.search(header), _TYPE.search(header)
-        wanted = kind is not None and kind[1].lower() in types
-        size = len(header) + int(length[1]) if length else 0
+        length, kind = layout.described(header)
+        wanted = kind in types
+        size = len(header) + length if length is not None else 0
         if size > limit:
             if wanted:
                 yield Unreadable(file.where, number, f"a record of more than {limit} bytes")
             window.skip(size)
-        elif length and window.fill(size) and window.is_end(size):
+        elif size and window.fill(size) and window.is_end(size):
             if wanted:
-                yield number, bytes(window.held[:size])
+                yield number, header, bytes(window.held[len(header) : size])
             window.skip(size)
         elif window.broken and len(window.held) < size:
             number -= 1  # the break is told when what is whole before it has been used up
@@ -62,9 +110,9 @@ def warc_records(file: InputFile, types: frozenset[bytes]) -> Iterator[tuple[int
 class _Window:
     """What has been read and not used up, which ends where bytes are missing; `broken` then says why."""
 
-    def __init__(self, pieces: Iterator[bytes | BrokenStream]) -> None:
+    def __init__(self, pieces: Iterator[bytes | BrokenStream], layout: Layout) -> None:
         self.pieces, self.held, self.broken = pieces, bytearray(), ""
-        self._ended = False
+        self._layout, self._next, self._ended = layout, re.compile(rb"\n(?=%s)" % layout.start.pattern), False
 
     def resume(self) -> None:
         """Behind the break."""
@@ -94,25 +142,23 @@ class _Window:
         return len(self.held) >= size
 
     def header(self) -> bytes:
-        """The record's header with the blank line below it; empty if none begins here, or it has no end."""
-        searched = 0
-        while self.fill(len(_START)) and self.held.startswith(_START):
-            end = self.held.find(b"\r\n\r\n", searched, _LONGEST_HEADER)
+        """The record's header with the line end behind it; empty if none begins here, or it has no end."""
+        searched, mark = 0, self._layout.header_end
+        self.fill(self._layout.longest_start)
+        while self._layout.start.match(self.held):
+            end = self.held.find(mark, searched, _LONGEST_HEADER)
             if end >= 0:
-                return bytes(self.held[: end + 4])
-            searched = max(0, len(self.held) - 3)
+                return bytes(self.held[: end + len(mark)])
+            searched = max(0, len(self.held) - len(mark) + 1)
             if len(self.held) > _LONGEST_HEADER or not self.fill(len(self.held) + 1):
                 break
         return b""
 
     def is_end(self, size: int) -> bool:
-        """Does a record end there: by two line ends, or else by the next record, or the end of what is whole?"""
-        self.fill(size + 4 + len(_START))
-        after = bytes(self.held[size : size + 4 + len(_START)])
-        if after.startswith(b"\r\n\r\n"):
-            return True
-        after = after.lstrip(b"\r\n")
-        return _START.startswith(after) or after.startswith(_START)
+        """Does a record end there?"""
+        behind = size + 4 + self._layout.longest_start
+        is_last = not self.fill(behind)
+        return self._layout.is_end(bytes(self.held[size:behind]), is_last)
 
     def skip(self, size: int) -> None:
         while size > len(self.held):
@@ -124,13 +170,13 @@ class _Window:
 
     def seek(self, start: int) -> None:
         """To the next place behind `start` where a record seems to begin, or to the end."""
-        while (found := self.held.find(_NEXT, start)) < 0:
+        while (found := self._next.search(self.held, start)) is None:
             start = 0
-            del self.held[: max(0, len(self.held) - len(_NEXT))]
+            del self.held[: max(0, len(self.held) - self._layout.longest_start - 1)]
             if not self._read():
                 self.held.clear()
                 return
-        del self.held[: found + 1]
+        del self.held[: found.end()]
 
 
 def _plain(file: InputFile) -> Iterator[bytes | BrokenStream]:
@@ -140,7 +186,7 @@ def _plain(file: InputFile) -> Iterator[bytes | BrokenStream]:
         yield error
 
 
-def _members(file: InputFile) -> Iterator[bytes | BrokenStream]:
+def _members(file: InputFile, layout: Layout) -> Iterator[bytes | BrokenStream]:
     """The content of gzip members, and a BrokenStream where some is missing."""
     meter = file.meter or Meter(file.limits, file.size)
     raw, fed, stream, searching = (
@@ -168,7 +214,7 @@ def _members(file: InputFile) -> Iterator[bytes | BrokenStream]:
                 step = bytes(raw[fed : fed + _STEP])
                 try:
                     piece = stream.decompress(step)
-                    is_false = searching and bool(piece) and not piece.startswith(_START)
+                    is_false = searching and bool(piece) and not layout.start.match(piece)
                 except zlib.error as error:
                     if not searching:
                         yield BrokenStream(f"a gzip member is corrupt: {error}")

@@ -11,52 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import PlainValidator
-
-from seedbed.core.artifact import MANIFEST, Artifact, Reference, kind_of_name
 from seedbed.core.counters import key
 from seedbed.core.errors import InputError, unknown_key
-from seedbed.core.files import read_json
 from seedbed.core.source import Source
 from seedbed.corpus.artifact import Corpus
 from seedbed.corpus.documents import Document, Unreadable
+from seedbed.corpus.given import artifact_or_files
 from seedbed.corpus.labels import Labels
 
 _RECORDS = ("jsonl", "csv", "parquet")  # the readers of files that hold records; any other file is one text
 _PLAIN = "text"
-
-
-def artifact_or_files(*kinds: type[Artifact]) -> PlainValidator:
-    """In a signature: a step's name, or a folder with a manifest, is an artifact of one of the kinds; anything else,
-    files of the user's."""
-    by_name = {kind.kind: kind for kind in kinds}
-
-    def chosen(kind: str, value: Any) -> type[Artifact]:
-        if kind not in by_name:
-            problem = f"is a {kind}, which is not wanted here"
-            raise InputError("", problem, value=str(value), allowed=[*by_name, "a path"])
-        return by_name[kind]
-
-    def parse(value: Any) -> Any:
-        if isinstance(value, Source):
-            return value
-        if isinstance(value, Artifact):
-            return chosen(value.kind, value)._parse(value)
-        if isinstance(value, Reference) or getattr(value, "is_reference", False):
-            return kinds[0]._parse(value) if len(kinds) == 1 else value
-        lookup = kind_of_name.get(None)
-        try:
-            kind = lookup(str(value)) if lookup else None
-        except InputError:
-            if not Source(value).listed:
-                raise
-            kind = None
-        manifest = Path(value) / MANIFEST if isinstance(value, str | Path) else None
-        if kind is None and manifest is not None and manifest.is_file():
-            kind = read_json(manifest).get("kind", kinds[0].kind)
-        return Source.parse(value) if kind is None else chosen(kind, value)._parse(value)
-
-    return PlainValidator(parse)
 
 
 CorpusOrFiles = Annotated[Corpus | Source, artifact_or_files(Corpus)]
@@ -73,8 +37,8 @@ class Example:
 
 
 def examples_of(texts: Texts, fields: list[str], *, key: str) -> Iterator[Example]:
-    """What may be learned from: of a corpus the split `train`, of files all but those called test..., dev..., valid...,
-    of a folder that holds records no other files.
+    """What may be learned from: of a corpus the split `train`, of files all but those called test..., dev..., valid...
+    (or in folders of such names), of a folder that holds records no other files.
 
     `fields` hold the texts of records in files. What cannot be read is an InputError for `key`, for an example that is
     left out silently would be worse.
@@ -87,7 +51,9 @@ def examples_of(texts: Texts, fields: list[str], *, key: str) -> Iterator[Exampl
         return
     assert isinstance(texts, Labels | Source)
     paths = training_files(texts, key=key)
-    if Path(texts).is_dir():  # what lies beside records, a license or a note on their source, is no example
+    if (
+        Path(texts).expanduser().is_dir()
+    ):  # what lies beside records, a license or a note on their source, is no example
         paths = [path for path in paths if _reader(path) != _PLAIN] or paths
     for path in paths:
         for document in _documents(path, fields, key):

@@ -101,33 +101,56 @@ class InputFile:
             yield Path(copy.name)
 
 
-def select_files(source: Source, extensions: tuple[str, ...] | None, limits: Limits = LIMITS) -> Iterator[InputFile]:
-    """The files of a source in their order: of a folder or an archive those with one of the extensions (None: all), of
-    a path or glob all. Archives are opened. InputError if there is none.
+@dataclass
+class Selection:
+    """Which files a reader takes: of a folder or an archive those with one of the extensions (None: all), of a path or
+    glob all. It remembers whether there were any, and what else.
     """
-    from .archives import members_of
 
-    is_folder = source.is_folder
-    others: set[str] = set()
-    any_taken = False
-    for listed in source.listed:
+    is_folder: bool
+    extensions: tuple[str, ...] | None
+    any_taken: bool = False
+    others: set[str] = field(default_factory=set)
+
+    def files_in(self, listed: SourceFile, limits: Limits = LIMITS) -> Iterator[InputFile]:
+        """The file itself, or those in it if it is an archive."""
+        from .archives import members_of
+
         stored = InputFile.of(listed, limits)
         for file in members_of(stored) if stored.is_archive else [stored]:
-            is_listed = is_folder or file.name != stored.name
-            if file.is_archive or extensions is None or file.extension in extensions or not is_listed:
-                any_taken = True
+            is_listed = self.is_folder or file.name != stored.name
+            if file.is_archive or self.extensions is None or file.extension in self.extensions or not is_listed:
+                self.any_taken = True
                 yield file
-            elif len(others) < 100:
-                others.add(file.extension or PurePosixPath(file.name).name)
-    if not any_taken:
-        found = ", ".join(sorted(others)[:8])
+            elif len(self.others) < 100:
+                self.others.add(file.extension or PurePosixPath(file.name).name)
+
+    def add(self, other: Selection) -> None:
+        """What another one has found in other files."""
+        self.any_taken = self.any_taken or other.any_taken
+        self.others |= other.others
+
+    def check(self, source: Source) -> None:
+        """InputError if no file of the source was taken."""
+        if self.any_taken:
+            return
+        found = ", ".join(sorted(self.others)[:8])
+        what = "folder" if self.is_folder else "archive"
         raise InputError(
             "path",
-            f"the {'folder' if is_folder else 'archive'} holds none of the files that this reader takes, but {found}",
+            f"the {what} holds none of the files that this reader takes, but {found}",
             value=str(source),
-            allowed=extensions,
-            fix="a glob such as 'folder/*.log' takes files of any name" if is_folder else None,
+            allowed=self.extensions,
+            fix="a glob such as 'folder/*.log' takes files of any name" if self.is_folder else None,
         )
+
+
+def select_files(source: Source, extensions: tuple[str, ...] | None, limits: Limits = LIMITS) -> Iterator[InputFile]:
+    """The files of a source in their order, as Selection says. Archives are opened. InputError if there is none."""
+    selection = Selection(source.is_folder, extensions)
+    for listed in source.listed:
+        yield from selection.files_in(listed, limits)
+    selection.check(source)
 
 
 def extension_of(name: str) -> str:

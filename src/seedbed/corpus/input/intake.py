@@ -14,6 +14,8 @@ from seedbed.corpus.tables import GROUP_BYTES, Row, RunWriter, row_of, table_of
 from .decode import LIMITS
 from .quarantine import Quarantine
 
+_SHOWN = 300  # characters of a name in a message
+
 
 class Intake:
     """Reads, counts and writes. Ids that were taken already get `~2`, `~3` ... in the order of reading.
@@ -57,9 +59,9 @@ class Intake:
             row = row_of(document)
             size = sum([len(value.encode()) for value in row])
         except UnicodeEncodeError:
-            return Unreadable(document.source, 0, f"half of a surrogate pair, which is no character: {document.id!a}")
+            return _refused(document, "half of a surrogate pair, which is no character")
         if size > self.longest:
-            return Unreadable(document.source, 0, f"a document of more than {self.longest} bytes: {document.id!a}")
+            return _refused(document, f"a document of more than {self.longest} bytes")
         self._waiting.append((self._unique(document.id), *row[1:]))
         self._waiting_bytes += size
         if self._waiting_bytes >= GROUP_BYTES:
@@ -86,3 +88,11 @@ class Intake:
         if self._waiting:
             self.runs.add(table_of(self._waiting))
             self._waiting, self._waiting_bytes = [], 0
+
+
+def _refused(document: Document, reason: str) -> Unreadable:
+    """By its place, if it has one; its id and source, which may be as long as what is refused, are cut."""
+    file, _, line = document.place.rpartition(":")
+    if not file:
+        file, line = document.source, "0"
+    return Unreadable(file[:_SHOWN], int(line), f"{reason}: {document.id[:_SHOWN]!a}")

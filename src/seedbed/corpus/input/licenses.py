@@ -9,7 +9,8 @@ _COMMONS = re.compile(
     r"|publicdomain/+(?P<public>zero|mark)/+(?P<public_version>\d\.\d))",
     re.IGNORECASE,
 )
-_SPDX = re.compile(r"SPDX-License-Identifier:\s*\(?([A-Za-z0-9][\w.+-]*(?:\s+(?:OR|AND|WITH)\s+[\w.+-]+)*)")
+_SPDX = re.compile(r"SPDX-License-Identifier:[ \t]*([\w.+() \t-]{1,200})")
+_SPDX_WORD = re.compile(r"[()]|[A-Za-z0-9][\w.+-]*")
 _NAMES = {"zero": "CC0", "mark": "PDM"}
 
 _BSD = r"redistribution and use in source and binary forms"
@@ -59,9 +60,11 @@ def license_of_link(link: str) -> str:
 
 
 def license_of_header(text: str) -> str:
-    """The SPDX expression that a file states near its start."""
+    """The SPDX expression that a file states near its start; what follows it on its line is left out."""
     match = _SPDX.search(text[:_HEAD])
-    return match[1] if match else ""
+    words = _SPDX_WORD.findall(match[1]) if match else []
+    _, end = _choices(words, 0)
+    return " ".join(words[:end]).replace("( ", "(").replace(" )", ")")
 
 
 def license_of_text(text: str) -> str:
@@ -74,7 +77,53 @@ def license_of_text(text: str) -> str:
 
 
 def allowed_by(expression: str, names: list[str]) -> bool:
-    """Is what an SPDX expression asks for among the names? Of alternatives one is enough."""
+    """Is what an SPDX expression asks for among the names? Of alternatives one is enough. What is no expression of
+    SPDX's is a name as a whole.
+    """
     known = {name.lower() for name in names}
-    choices = re.split(r"\s+OR\s+", expression.replace("(", "").replace(")", ""))
-    return any(all(part.strip().lower() in known for part in re.split(r"\s+AND\s+", choice)) for choice in choices)
+    words = _SPDX_WORD.findall(expression)
+    choices, end = _choices(words, 0)
+    if not words or end < len(words):
+        choices = [{expression}]
+    return any({name.lower() for name in choice} <= known for choice in choices)
+
+
+def _choices(words: list[str], start: int) -> tuple[list[set[str]], int]:
+    """The sets of licenses of which one is asked for, by the expression that begins at a word, and its end: at `start`
+    if there is none. AND binds closer than OR, WITH closer than both.
+    """
+    found: list[set[str]] = []
+    end, at = start, start
+    while True:
+        group, behind = _all_of(words, at)
+        if behind == at:
+            return found, end
+        found, end = found + group, behind
+        if words[end : end + 1] != ["OR"]:
+            return found, end
+        at = end + 1
+
+
+def _all_of(words: list[str], start: int) -> tuple[list[set[str]], int]:
+    """The same of what stands between two OR."""
+    found: list[set[str]] = []
+    end, at = start, start
+    while True:
+        word = words[at] if at < len(words) else ")"
+        if word == "(":
+            inner, behind = _choices(words, at + 1)
+            if behind == at + 1 or words[behind : behind + 1] != [")"]:
+                return found, end
+            behind += 1
+        elif word in (")", "OR", "AND", "WITH"):
+            return found, end
+        else:
+            behind = at + 1
+            if words[behind : behind + 1] == ["WITH"] and behind + 1 < len(words):
+                behind += 2
+            inner = [{" ".join(words[at:behind])}]
+        found = [one | other for one in found for other in inner] if found else inner
+        end = behind
+        if words[end : end + 1] != ["AND"]:
+            return found, end
+        at = end + 1

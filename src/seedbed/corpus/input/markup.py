@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import functools
 import html.entities
+import itertools
 import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
@@ -39,10 +40,12 @@ class BadMarkup(Exception):
 
 def records(file: InputFile, *tags: str) -> Iterator[tuple[int, bytes] | Unreadable]:
     """The outermost elements of these names as UTF-8, each with the number of its first line. Of two starts before one
-    end, the first is a broken record, as is one that does not end, or that is longer than a record may be.
+    end, the first is a broken record, as is one that does not end, or that is longer than a record may be; so is a file
+    without any.
     """
     start = re.compile(rb"<(%s)(?=[\s>])" % b"|".join(tag.encode() for tag in tags))
     held, line, end, searched = bytearray(), 1, b"", 0  # `end` is that of the record that has begun
+    any_read = any_begun = False
 
     def drop(size: int) -> None:
         nonlocal line, searched
@@ -53,11 +56,13 @@ def records(file: InputFile, *tags: str) -> Iterator[tuple[int, bytes] | Unreada
     try:
         for chunk in _in_utf8(file.chunks()):
             held += chunk
+            any_read = any_read or bool(chunk)
             while True:
                 if not end:
                     match = start.search(held)
                     place = match.start() if match else max(0, len(held) - max(map(len, tags)) - 2)
                     end = b"</%s>" % match[1] if match else b""
+                    any_begun = any_begun or bool(match)
                     drop(place)
                     if not end:
                         break
@@ -82,6 +87,8 @@ def records(file: InputFile, *tags: str) -> Iterator[tuple[int, bytes] | Unreada
         return
     if end:
         yield Unreadable(file.where, line, f"{_shown(end)} does not end")
+    elif any_read and not any_begun:
+        yield Unreadable(file.where, 0, f"no <{tags[-1]}> in it")
 
 
 def _shown(end: bytes) -> str:
@@ -127,23 +134,27 @@ def _entities() -> dict[str, str]:
 
 
 def _in_utf8(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same text in UTF-8, whatever the file's head declares."""
+    """The same text in UTF-8, whatever the file's head declares. Raises BrokenStream if that cannot be."""
     first = next(chunks, b"")
     declared = _ENCODING.search(first[:_HEAD])
     label = declared[1].decode() if declared else "utf-8"
     if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         label = "utf-16"
+    elif label.lower().startswith(("utf-16", "utf_16")):
+        label = "utf-8"  # else the declaration were not readable
     try:
         "".encode(label)
         name = codecs.lookup(label).name
-    except LookupError:
+    except (LookupError, UnicodeError):
         raise BrokenStream(f"an encoding that nobody knows: {label}") from None
     if name in ("utf-8", "ascii"):
         yield first
         yield from chunks
         return
     decoder = codecs.getincrementaldecoder(name)("replace")
-    yield decoder.decode(first).encode()
-    for chunk in chunks:
-        yield decoder.decode(chunk).encode()
-    yield decoder.decode(b"", final=True).encode()
+    try:
+        for chunk in itertools.chain([first], chunks):
+            yield decoder.decode(chunk).encode()
+        yield decoder.decode(b"", final=True).encode()
+    except UnicodeError as error:  # of encodings in which nothing can be replaced, such as those of host names
+        raise BrokenStream(f"not {label}: {error}") from None

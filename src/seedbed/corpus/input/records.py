@@ -19,7 +19,8 @@ from .files import InputFile, select_files
 Record = tuple[int, dict[str, Any]] | Unreadable  # a line (or row) number and the fields
 RecordStream = Callable[[InputFile], Iterator[Record]]
 
-_BATCH_BYTES = 16 << 20
+_BATCH_ROWS, _BATCH_BYTES = 1024, 16 << 20
+_ARROW_FILE = b"ARROW1"
 _MISSING = object()
 
 
@@ -29,8 +30,8 @@ class Fields:
 
     Several text fields are joined by newlines; those that are absent or null are left out, if one is there. A
     name with dots reaches into nested records. All other fields become metadata, those of a nested `metadata`
-    (dolma, datatrove) on the same level. A given domain or license wins over a field of that name, which then
-    is metadata too.
+    (dolma, datatrove) on the same level; one that has a name which is taken there keeps both: `metadata.score`. A
+    given domain or license wins over a field of that name, which then is metadata too.
     """
 
     text: tuple[str, ...]
@@ -62,9 +63,12 @@ class Fields:
         if not parts:
             return Unreadable(file.where, line, f"no text: field {' and '.join(self.text)} missing or null")
         rest = {key: value for key, value in record.items() if key not in self.text and key != self.id}
-        given_id = record.get(self.id)
+        for name in (*self.text, self.id):
+            if "." in name and name not in record:
+                rest = _without(rest, name)
+        given_id = _get(record, self.id)
         return Document(
-            id=f"{file.name}:{line}" if given_id is None or given_id == "" else str(given_id),
+            id=f"{file.name}:{line}" if given_id in (_MISSING, None, "") else str(given_id),
             text="\n".join(parts),
             source=_take(rest, "source", "") or file.name,
             license=_take(rest, "license", self.license),
@@ -134,7 +138,8 @@ def jsonl_records(file: InputFile) -> Iterator[Record]:
 
 
 def csv_records(file: InputFile, delimiter: str = "") -> Iterator[Record]:
-    """Rows of comma- or tab-separated values under a header line; fields may be quoted and hold line ends.
+    """Rows of comma- or tab-separated values under a header line; fields may be quoted and hold line ends. Of two
+    columns with one name the second gets a number, as a second id does: `score~2`.
 
     The number of a record is that of its last line in the file. A record with broken quotes costs its first line:
     reading goes on with the second, so that a quote which is never closed does not swallow the file.
@@ -157,7 +162,7 @@ def csv_records(file: InputFile, delimiter: str = "") -> Iterator[Record]:
         number = lines.record[-1][0]
         lines.record.clear()
         if header is None:
-            header = row
+            header = _unique(row) if row else None  # blank lines may come first
         elif len(row) == len(header):
             yield number, dict(zip(header, row, strict=True))
         elif row:
@@ -213,6 +218,7 @@ def parquet_records(file: InputFile) -> Iterator[Record]:
                         raise ValueError(f"{first - start} rows, but there should be {size.num_rows}")
                 except Exception as error:
                     yield Unreadable(file.where, first, f"row group {group}: {_first_line(error)}")
+                    first = start + size.num_rows  # rows keep their numbers, whatever is lost before them
     except BrokenStream as error:
         yield Unreadable(file.where, 0, str(error))
     except InputError:  # no room for a copy
@@ -222,27 +228,44 @@ def parquet_records(file: InputFile) -> Iterator[Record]:
 
 
 def arrow_records(file: InputFile) -> Iterator[Record]:
-    """Rows of an Arrow IPC stream, the layout of Hugging Face's `save_to_disk`."""
+    """Rows of an Arrow IPC stream, the layout of Hugging Face's `save_to_disk`, or of an Arrow (Feather) file."""
     import pyarrow as pa
 
     first = 1
     try:
-        with file.local() as path, pa.memory_map(str(path)) as raw, pa.ipc.open_stream(raw) as stream:
-            for batch in stream:
-                yield from _batch_records(batch, first, file)
+        with file.local() as path, pa.memory_map(str(path)) as raw:
+            for batch in _batches(raw):
+                for start in range(0, batch.num_rows, _BATCH_ROWS):
+                    yield from _batch_records(batch.slice(start, _BATCH_ROWS), first + start, file)
                 first += batch.num_rows
     except BrokenStream as error:
         yield Unreadable(file.where, 0, str(error))
     except InputError:  # no room for a copy
         raise
     except Exception as error:  # pyarrow raises many kinds
-        yield Unreadable(file.where, first if first > 1 else 0, f"not an Arrow stream: {_first_line(error)}")
+        yield Unreadable(file.where, first if first > 1 else 0, f"not Arrow: {_first_line(error)}")
+
+
+def _batches(raw: Any) -> Iterator[Any]:
+    """The record batches of a stream, or of a file, which has a mark at its head and a directory at its end."""
+    import pyarrow as pa
+
+    is_file = raw.read(len(_ARROW_FILE)) == _ARROW_FILE
+    raw.seek(0)
+    if not is_file:
+        with pa.ipc.open_stream(raw) as stream:
+            yield from stream
+        return
+    with pa.ipc.open_file(raw) as table:
+        for number in range(table.num_record_batches):
+            yield table.get_batch(number)
 
 
 # The format of a file by its extension.
 STREAMS: dict[str, RecordStream] = {
     ".arrow": arrow_records,
     ".parquet": parquet_records,
+    ".pq": parquet_records,
     ".jsonl": jsonl_records,
     ".ndjson": jsonl_records,
     ".json": jsonl_records,
@@ -253,7 +276,7 @@ STREAMS: dict[str, RecordStream] = {
 
 def _batch_rows(group: Any) -> int:
     """So many rows that they come to some MB."""
-    return int(min(1024, max(1, _BATCH_BYTES * group.num_rows // max(1, group.total_byte_size))))
+    return int(min(_BATCH_ROWS, max(1, _BATCH_BYTES * group.num_rows // max(1, group.total_byte_size))))
 
 
 def _batch_records(batch: Any, first: int, file: InputFile) -> Iterator[Record]:
@@ -277,12 +300,32 @@ def _batch_records(batch: Any, first: int, file: InputFile) -> Iterator[Record]:
 def _get(record: dict[str, Any], name: str) -> Any:
     if name in record:
         return record[name]
-    value: Any = record
-    for part in name.split("."):
-        if not isinstance(value, dict) or part not in value:
-            return _MISSING
-        value = value[part]
-    return value
+    first, _, rest = name.partition(".")
+    inner = record.get(first) if rest else None
+    return _get(inner, rest) if isinstance(inner, dict) else _MISSING
+
+
+def _without(record: dict[str, Any], name: str) -> dict[str, Any]:
+    """The record without what `_get` finds, and without what that leaves empty."""
+    first, _, rest = name.partition(".")
+    if name not in record and rest and isinstance(inner := record.get(first), dict):
+        left = _without(inner, rest)
+        if left:
+            return {**record, first: left}
+        name = first
+    return {key: value for key, value in record.items() if key != name}
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Names with a number where they were there before."""
+    found: dict[str, None] = {}
+    for name in names:
+        number, unique = 1, name
+        while unique in found:
+            number += 1
+            unique = f"{name}~{number}"
+        found[unique] = None
+    return list(found)
 
 
 def _take(rest: dict[str, Any], name: str, given: str) -> str:
@@ -297,11 +340,12 @@ def _flat(rest: dict[str, Any]) -> dict[str, Any]:
     if isinstance(inner, str) and inner.startswith("{"):  # as a corpus of ours keeps it
         try:
             inner = json.loads(inner)
-        except ValueError:
+        except (ValueError, RecursionError):
             return rest
     if not isinstance(inner, dict):
         return rest
-    return {**{key: value for key, value in rest.items() if key != "metadata"}, **inner}
+    outer = {key: value for key, value in rest.items() if key != "metadata"}
+    return {**outer, **{f"metadata.{key}" if key in outer else key: value for key, value in inner.items()}}
 
 
 def _first_line(error: Exception) -> str:

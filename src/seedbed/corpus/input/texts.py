@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,14 +44,20 @@ def file_texts(source: Source, fields: list[str], *, key: str) -> Iterator[tuple
 
 
 def part_of(path: Path) -> str:
-    """The split that a file's name speaks of: train.jsonl, test-00000.jsonl.zst."""
-    return path.name.split(".")[0].split("-")[0].lower()
+    """The split that a file's name speaks of: train.jsonl, test-00000.jsonl.zst, dev_1.csv."""
+    return re.split("[-._]", path.name, maxsplit=1)[0].lower()
 
 
 def training_files(data: LabeledData, *, key: str = "data") -> list[Path]:
-    """The files of a labeled set that are for training; an InputError for `key` if there are none."""
-    files = [path for path in Source(os.fspath(data)).files if part_of(path) not in ("test", *HELD_BACK)]
-    files = [path for path in files if path.name != MANIFEST]
+    """The files of a labeled set that are for training, by their names and those of the folders below the one given;
+    an InputError for `key` if there are none."""
+    source = Source(os.fspath(data))
+    files = [path for path in source.files if path.name != MANIFEST]
+    files = [path for path in files if not _is_held_back(path.relative_to(source.root))]
     if not files:
         raise InputError(key, "holds no file of training texts", value=os.fspath(data))
     return files
+
+
+def _is_held_back(path: Path) -> bool:
+    return any(part_of(Path(part)) in ("test", *HELD_BACK) for part in path.parts)

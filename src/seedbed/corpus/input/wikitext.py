@@ -32,17 +32,18 @@ _TEXTS = {
 _QUANTITIES = ("convert", "cvt")
 _GONE = "\0"  # where a template stood
 _KEPT = re.compile("\x01([0-9]+)\x02")  # where verbatim text goes
-_HEADING = re.compile(r"[ \t]*(={1,6})[ \t]*(\S.*?)[ \t]*\1[ \t]*")
-_EXTERNAL = re.compile(r"\[(?:(?:https?|ftp|irc|news):|mailto:|//)[^\s\[\]]*[ \t]*([^\[\]\n]*)\]")
+# None of these may look at a character again and again: runs are taken whole (`*+`), and only from their beginning.
+_EXTERNAL = re.compile(r"\[(?:(?:https?|ftp|irc|news):|mailto:|//)[^\s\[\]]*+[ \t]*+([^\[\]\n]*+)\]")
 _QUOTES = re.compile(r"'{2,}")
 _SWITCH = re.compile(r"__[A-Z]{3,}__")
 _ITEM = re.compile(r"^[*#:;]*[*#][*#:;]*[ \t]*", re.MULTILINE)
 _INDENT = re.compile(r"^[:;]+[ \t]*|^-{4,}", re.MULTILINE)
-_AFTER_BRACKET = re.compile(r"\([ \t]*(?:\0[ \t,;]*)+")
-_BEFORE_BRACKET = re.compile(r"[ \t]*(?:[,;][ \t]*)?(?:\0[ \t,;]*)+\)")
-_EMPTY_BRACKETS = re.compile(r"[ \t]*\([ \t,;]*\)")
-_HOLE = re.compile(r"(?:^|(?<=\n))\0[ \t]*|[ \t]*\0")
+_AFTER_BRACKET = re.compile(r"\([ \t]*+\0[\0 \t,;]*+")
+_BEFORE_BRACKET = re.compile(r"(?<![\0 \t,;])[ \t,;]*+\0[\0 \t,;]*+\)")
+_EMPTY_BRACKETS = re.compile(r"(?:(?<![ \t])[ \t]++)?\([ \t,;]*+\)")
+_HOLE = re.compile(r"(?:^|(?<=\n))\0[ \t]*|(?:(?<![ \t])[ \t]++)?\0")
 _BLANKS = re.compile(r"\n{3,}")
+_LONG_NUMBER = re.compile(r"&#[0-9]{20,}+;?")  # of a character that there is not
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z-]+)?|simple")
 
 
@@ -60,7 +61,7 @@ class Wiki:
 
     def title(self, link: str) -> str:
         """A link's target as a page's title."""
-        plain = " ".join(html.unescape(link).partition("#")[0].replace("_", " ").split())
+        plain = " ".join(_unescaped(link).partition("#")[0].replace("_", " ").split())
         return plain[:1].upper() + plain[1:] if self.capitals else plain
 
 
@@ -172,8 +173,8 @@ def plain_text(text: str, wiki: Wiki | None = None) -> Plain:
     text = _INDENT.sub("", _ITEM.sub("- ", text))
     text = _BEFORE_BRACKET.sub(")", _AFTER_BRACKET.sub("(", text))
     text = _HOLE.sub("", _EMPTY_BRACKETS.sub("", text))
-    text = html.unescape(_without_empty_headings(text))
-    text = _KEPT.sub(lambda match: html.unescape(converter.verbatim[int(match[1])]), text)
+    text = _unescaped(_without_empty_headings(text))
+    text = _KEPT.sub(lambda match: _unescaped(converter.verbatim[int(match[1])]), text)
     return Plain(_BLANKS.sub("\n\n", text).strip(), list(converter.links), list(converter.categories))
 
 
@@ -193,9 +194,9 @@ def _without_empty_headings(text: str) -> str:
     lines: list[str] = []
     waiting: list[tuple[int, str]] = []  # headings, each below the one before
     for line in map(str.strip, text.split("\n")):
-        if line.startswith("=") and (match := _HEADING.fullmatch(line)):
-            level = len(match[1])
-            waiting = [heading for heading in waiting if heading[0] < level] + [(level, match[2])]
+        if (level := _heading_level(line)) > 0:
+            title = line[level:-level].strip()
+            waiting = [heading for heading in waiting if heading[0] < level] + [(level, title)]
             continue
         if line.strip(" \t-"):
             for _, heading in waiting:
@@ -205,3 +206,15 @@ def _without_empty_headings(text: str) -> str:
             continue  # an empty item
         lines.append(line)
     return "\n".join(lines)
+
+
+def _heading_level(line: str) -> int:
+    """How many signs it begins and ends with, at most six; 0 if it is no heading."""
+    size = len(line)
+    before, behind = size - len(line.lstrip("=")), size - len(line.rstrip("="))
+    return min(6, before, behind) if before < size else min(6, (size - 1) // 2)
+
+
+def _unescaped(text: str) -> str:
+    """Without entities; Python refuses to read numbers of thousands of digits."""
+    return html.unescape(_LONG_NUMBER.sub("\ufffd", text))

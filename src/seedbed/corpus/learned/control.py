@@ -76,13 +76,13 @@ def filter_control(score: Scores, good: Sequence[str], pool: Sequence[str], seed
     order, own = np.argsort(-score(pool), kind="stable"), score(chosen)
     is_high = np.argsort(np.argsort(-own, kind="stable")) < len(chosen) // 2
     halves = {"all": np.ones(len(chosen), np.bool_), "high": is_high, "low": ~is_high}
-    most = int(min(KEPT) * sum(len(text.encode()) for text in pool))
     bytes_N = np.array([len(text.encode()) for text in chosen])
+    kept = {share: [pool[place] for place in sorted(order[: round(share * len(pool))])] for share in KEPT}
+    sizes = {share: np.cumsum([len(text.encode()) for text in texts]) for share, texts in kept.items()}
+    most = min(size[-1] for size in sizes.values())  # what it keeps may be shorter texts than others
     losses = {}
-    for share in KEPT:
-        kept = [pool[place] for place in sorted(order[: max(1, round(share * len(pool)))])]
-        sizes = np.cumsum([len(text.encode()) for text in kept])
-        model = KneserNey.fit(kept[: int(np.searchsorted(sizes, most)) + 1], "words", 3)
+    for share, texts in kept.items():
+        model = KneserNey.fit(texts[: int(np.searchsorted(sizes[share], most)) + 1], "words", 3)
         losses[share] = model.totals(chosen)[0] / bytes_N
     gain = losses[KEPT[0]] - losses[KEPT[-1]]
     return {

@@ -72,7 +72,11 @@ def _page(example: Example) -> LabeledPage:
     for name, value in zip(("must_have", "must_not"), strings, strict=True):
         if value is not None and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
             raise InputError("pages", f"{name} of the record {example.id} is no list of strings", value=value)
-    site = site_of(str(example.fields.get("url") or "")) or example.id
+    url = str(example.fields.get("url") or "")
+    try:
+        site = site_of(url) or example.id
+    except ValueError:
+        raise InputError("pages", f"url of the record {example.id} is no URL", value=url) from None
     return LabeledPage(
         example.id, site, example.text, None if article is None else str(article), *(tuple(v or ()) for v in strings)
     )

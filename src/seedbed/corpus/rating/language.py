@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from seedbed.core.errors import InputError
 from seedbed.corpus import scorers
-from seedbed.corpus.input.examples import Example, Texts, examples_of, field_of, is_held_back, sampled
+from seedbed.corpus.input.examples import Texts, examples_of, field_of, is_held_back, sampled
 
 if TYPE_CHECKING:
     from seedbed.corpus.learned.language_table import Table
@@ -66,13 +67,18 @@ class Language:
 
         found = sampled(examples_of(self.data, self.fields, key="data"), self.examples, self.seed)
         texts: dict[str, dict[str, list[str]]] = {}
+        taken: Counter[tuple[str, str]] = Counter()
         held: dict[str, list[str]] = {}
         for example in found:
             name = field_of(example, self.label, "label")
             if is_held_back(example.text, self.held_back, self.seed):
                 held.setdefault(name, []).append(example.text)
             else:
-                self._take(texts.setdefault(name, {}), example)
+                source = str(example.fields.get("source", ""))
+                text = example.text[: self.characters - taken[name, source]]
+                taken[name, source] += len(text)
+                own = texts.setdefault(name, {}).setdefault(source, [])
+                own += [text] if text else []
         counts = {name: [counted(own) for own in sources.values()] for name, sources in texts.items()}
         table = learned(counts, floor=self.floor, per_language=self.per_language, features=self.features)
         known = [(name, text) for name in sorted(held) if name in counts for text in held[name][:_MEASURED]]
@@ -86,12 +92,6 @@ class Language:
         from seedbed.corpus.learned.language_table import Table
 
         return LanguageScoring(Table.load(folder / _MODEL))
-
-    def _take(self, sources: dict[str, list[str]], example: Example) -> None:
-        own = sources.setdefault(str(example.fields.get("source", "")), [])
-        left = self.characters - sum(map(len, own))
-        if left > 0:
-            own.append(example.text[:left])
 
 
 class LanguageScoring:

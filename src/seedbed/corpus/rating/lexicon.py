@@ -15,6 +15,7 @@ from seedbed.core.files import read_json
 from seedbed.core.source import Source
 from seedbed.corpus import scorers
 from seedbed.corpus.input.examples import examples_of
+from seedbed.corpus.scoring import distinct
 
 _MODEL, _CATEGORIES = "terms.npz", "categories.json"
 _TOP = np.uint64(48)  # the highest bits of a hash settle nearly every n-gram that is no term
@@ -101,11 +102,8 @@ class Terms:
             occurs = np.zeros(1 << (64 - int(_TOP)), np.bool_)
             occurs[arrays["key_T"][own] >> _TOP] = True
             self._lists.append((size, occurs, *(arrays[name][own] for name in ("key_T", "weight_T", "category_T"))))
-        many = len(categories) > 1
-        self._shown = {
-            f"w_{re.sub(r'[^a-z0-9]+', '_', name.lower()) or 'none'}": k for k, name in enumerate(categories)
-        }
-        self._shown = self._shown if many else {}
+        names = distinct(f"w_{re.sub(r'[^a-z0-9]+', '_', name.lower()) or 'none'}" for name in categories)
+        self._shown = {name: k for k, name in enumerate(names)} if len(categories) > 1 else {}
 
     @property
     def columns(self) -> Mapping[str, type]:

@@ -13,6 +13,7 @@ from seedbed.core.errors import InputError, unknown_key
 from seedbed.core.files import read_json
 from seedbed.corpus import scorers
 from seedbed.corpus.input.examples import Texts, examples_of, field_of, is_held_back, sampled
+from seedbed.corpus.scoring import distinct
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _MODEL, _CLASSES = "weights.npz", "classes.json"
 
 
-@scorers.register("ngram_classifier", papers=["010", "295"])
+@scorers.register("ngram_classifier", papers=["010", "295"], version=2)
 class NgramClassifier:
     """Logistic regression over hashed word n-grams, as quality and toxicity filters use it (fastText: Joulin et al.,
     2017; the classifier of CQF, Nait Saada et al., 2025; quality and toxicity filters of Longpre et al., 2023).
@@ -158,7 +159,8 @@ class Classifier:
 
     def __init__(self, table: Table, classes: list[str]) -> None:
         self.table, self.classes = table, classes
-        self._shown = {f"p_{_plain(name)}": place for place, name in enumerate(classes)} if len(classes) > 2 else {}
+        names = distinct(f"p_{_plain(name)}" for name in classes)
+        self._shown = {name: place for place, name in enumerate(names)} if len(classes) > 2 else {}
 
     @property
     def columns(self) -> Mapping[str, type]:

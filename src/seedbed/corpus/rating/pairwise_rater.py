@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from seedbed.core.counters import integers, key
-from seedbed.core.errors import InputError, unknown_key
+from seedbed.core.errors import InputError
 from seedbed.corpus import scorers
 from seedbed.corpus.artifact import Corpus
 from seedbed.corpus.input.examples import Example, Texts, examples_of, field_of, is_held_back
@@ -55,7 +55,8 @@ class PairwiseRater:
 
     bradley_terry.jsonl: every judged text's start, votes, and score by all raters' votes together with its 95%
     interval. Counts: the accuracy on pairs of which a text was `held_back`, also of each rater's votes; how often each
-    rater agrees with the scores of all; the control by graded noise. Memory: as `ngram_classifier`.
+    rater agrees with the scores of all; the control by graded noise. Memory: as `ngram_classifier`, and the texts that
+    were judged or are parallel.
     """
 
     def __init__(
@@ -156,8 +157,9 @@ class PairwiseRater:
             found.append(_Vote(example.text, field_of(example, "b", "votes"), _WINS[winner], rater))
         if self.documents is None:
             return found
-        texts = _texts(self.documents)
-        missing = {id for vote in found for id in (vote.first, vote.second)} - texts.keys()
+        ids = {id for vote in found for id in (vote.first, vote.second)}
+        texts = {id: text for id, text in _texts(self.documents) if id in ids}
+        missing = ids - texts.keys()
         if missing:
             raise InputError("documents", f"{len(missing)} of the ids are not in its split train", value=min(missing))
         return [_Vote(texts[vote.first], texts[vote.second], vote.win, vote.rater) for vote in found]
@@ -165,13 +167,16 @@ class PairwiseRater:
     def _compared(self, raters: dict[str, Literal["higher", "lower"]]) -> list[_Vote]:
         """What the columns say of pairs of documents; a rater without a value for both does not vote."""
         assert self.documents is not None
-        rows = list(self.documents.documents("train"))
-        for name in raters:
-            if rows and name not in rows[0]:
-                raise unknown_key("raters", name, rows[0], "column")
-        numbers = np.arange(self.pairs if len(rows) > 1 else 0)
-        first = integers(key(self.seed, "pairs"), max(1, len(rows)), numbers, 0)
-        second = (first + 1 + integers(key(self.seed, "pairs"), max(1, len(rows) - 1), numbers, 1)) % max(1, len(rows))
+        size = self.documents.num_documents("train")
+        numbers = np.arange(self.pairs if size > 1 else 0)
+        first = integers(key(self.seed, "pairs"), max(1, size), numbers, 0)
+        second = (first + 1 + integers(key(self.seed, "pairs"), max(1, size - 1), numbers, 1)) % max(1, size)
+        drawn = {*first.tolist(), *second.tolist()}
+        try:
+            columns = self.documents.documents("train", ["text", *raters])
+            rows = {number: row for number, row in enumerate(columns) if number in drawn}
+        except InputError as error:
+            raise InputError("raters", error.problem, allowed=error.allowed, fix=error.fix) from None
         found = []
         for a, b in zip(first.tolist(), second.tolist(), strict=True):
             for name, better in raters.items():
@@ -185,7 +190,7 @@ class PairwiseRater:
         """Texts and their translations."""
         if isinstance(self.parallel, Corpus):
             assert self.documents is not None
-            texts, others = _texts(self.documents), _texts(self.parallel)
+            texts, others = dict(_texts(self.documents)), dict(_texts(self.parallel))
             return [(texts[id], others[id]) for id in sorted(texts.keys() & others.keys())]
         if self.parallel is None:
             return []
@@ -193,9 +198,9 @@ class PairwiseRater:
         return sorted({(example.text, field_of(example, "b", "parallel")) for example in found})
 
 
-def _texts(corpus: Corpus) -> dict[str, str]:
-    """By id, of what may be learned from."""
-    return {row["id"]: row["text"] for row in corpus.documents("train", ["id", "text"])}
+def _texts(corpus: Corpus) -> Iterator[tuple[str, str]]:
+    """Ids and texts of what may be learned from."""
+    return ((row["id"], row["text"]) for row in corpus.documents("train", ["id", "text"]))
 
 
 def _loss(

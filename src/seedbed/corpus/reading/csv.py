@@ -14,7 +14,7 @@ from seedbed.corpus.input.records import Fields, csv_records, read_records
 EXTENSIONS = (".csv", ".tsv")
 
 
-@readers.register("csv")
+@readers.register("csv", version=2)
 class Csv:
     """Comma- or tab-separated values under a header line, plain or compressed; one document a row.
 

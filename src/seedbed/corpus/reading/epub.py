@@ -9,14 +9,16 @@ from typing import Any, Literal
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
+from seedbed.core.errors import InputError
 from seedbed.core.source import Source
 from seedbed.corpus import extractors, readers
 from seedbed.corpus.documents import Document, Unreadable
 from seedbed.corpus.input.decode import BrokenStream, Meter
-from seedbed.corpus.input.files import InputFile, select_files
+from seedbed.corpus.input.files import InputFile
 from seedbed.corpus.input.licenses import license_of_link
 from seedbed.corpus.input.markup import BadMarkup, local, parsed_file
 from seedbed.corpus.input.pages import Extractor, NoText, Page
+from seedbed.corpus.input.side_by_side import documents_of_files
 
 EXTENSIONS = (".epub",)
 _FIELDS = {
@@ -36,8 +38,11 @@ class Epub:
     All visible text in the order of the spine; tables of contents and what stands outside of the order are left out.
     Metadata: title, authors, language, date, publisher, identifier, and `chapter`. The license is that of a Creative
     Commons link among the rights, which else stand in `license_text`. A chapter that is encrypted, missing or no page
-    goes to the quarantine, and the book goes on without it; a book without text goes there whole.
+    goes to the quarantine, and the book goes on without it; a book without text, or with more of it than a record may
+    have, goes there whole.
     """
+
+    extensions = EXTENSIONS
 
     def __init__(
         self,
@@ -50,14 +55,18 @@ class Epub:
         self.unit, self.domain, self.license = unit, domain, license
 
     def __iter__(self) -> Iterator[Document | Unreadable]:
-        for file in select_files(self.path, EXTENSIONS):
-            try:
-                with file.local() as path, zipfile.ZipFile(path) as archive:
-                    yield from self._book(_Book(archive, file), file)
-            except (BrokenStream, BadMarkup) as error:
-                yield Unreadable(file.where, 0, str(error))
-            except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
-                yield Unreadable(file.where, 0, f"not a whole book: {error}")
+        return documents_of_files(self)
+
+    def documents(self, file: InputFile) -> Iterator[Document | Unreadable]:
+        try:
+            with file.local() as path, zipfile.ZipFile(path) as archive:
+                yield from self._book(_Book(archive, file), file)
+        except (BrokenStream, BadMarkup) as error:
+            yield Unreadable(file.where, 0, str(error))
+        except InputError:  # no room for a copy
+            raise
+        except Exception as error:  # zipfile raises many kinds
+            yield Unreadable(file.where, 0, f"not a whole book: {error}")
 
     def _book(self, book: _Book, file: InputFile) -> Iterator[Document | Unreadable]:
         package = _package_of(book)
@@ -65,7 +74,7 @@ class Epub:
         described, license = _described(root)
         license = self.license or license
         extractor = extractors.create("resiliparse", main_content=False)
-        encrypted, texts, num_chapters = _encrypted(book), [], 0
+        encrypted, texts, num_chapters, size = _encrypted(book), [], 0, 0
         for name in _spine(root, posixpath.dirname(package)):
             num_chapters += 1
             try:
@@ -75,7 +84,10 @@ class Epub:
                 continue
             if page is None:
                 continue  # a picture
-            texts.append(page.text)
+            texts.append(page.text if self.unit == "book" else "")
+            size += len(texts[-1])
+            if size > file.limits.record:
+                raise BrokenStream(f"more than {file.limits.record} characters of text; unit 'chapter' parts it")
             if self.unit == "chapter":
                 chapter = {**described, "chapter": page.title} if page.title else described
                 yield Document(f"{file.name}/{name}", page.text, file.name, license, self.domain, {**chapter})

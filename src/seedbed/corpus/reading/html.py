@@ -9,8 +9,9 @@ from seedbed.core.source import Source
 from seedbed.corpus import extractors, readers
 from seedbed.corpus.documents import Document, Unreadable
 from seedbed.corpus.input.decode import BrokenStream
-from seedbed.corpus.input.files import InputFile, select_files
+from seedbed.corpus.input.files import InputFile
 from seedbed.corpus.input.pages import Extractor, NoText
+from seedbed.corpus.input.side_by_side import documents_of_files
 
 EXTENSIONS = (".html", ".htm", ".xhtml")
 
@@ -25,6 +26,8 @@ class Html:
     text, and a file that cannot be read, go to the quarantine.
     """
 
+    extensions = EXTENSIONS
+
     def __init__(
         self,
         path: Source,
@@ -36,8 +39,10 @@ class Html:
         self.extractor, self.domain, self.license = extractor, domain, license
 
     def __iter__(self) -> Iterator[Document | Unreadable]:
-        for file in select_files(self.path, EXTENSIONS):
-            yield self._page(file)
+        return documents_of_files(self)
+
+    def documents(self, file: InputFile) -> Iterator[Document | Unreadable]:
+        yield self._page(file)
 
     def _page(self, file: InputFile) -> Document | Unreadable:
         try:

@@ -10,9 +10,10 @@ from xml.etree.ElementTree import Element
 from seedbed.core.source import Source
 from seedbed.corpus import readers
 from seedbed.corpus.documents import Document, Unreadable
-from seedbed.corpus.input.files import select_files
+from seedbed.corpus.input.files import InputFile
 from seedbed.corpus.input.licenses import license_of_link
 from seedbed.corpus.input.markup import BadMarkup, local, parsed, records
+from seedbed.corpus.input.side_by_side import documents_of_files
 
 EXTENSIONS = (".xml", ".nxml")
 Part = Literal["title", "abstract", "body"]
@@ -33,14 +34,13 @@ _NEVER = frozenset(
 )
 _CITED = "\0"  # where a citation stood
 _PUNCTUATION = r"[\s,;\u2012-\u2014-]*"
-_EMPTIED = re.compile(rf"\s*[\[(]{_PUNCTUATION}(?:\0{_PUNCTUATION})+[\])]|\s*\0(?:{_PUNCTUATION}\0)*")
-_TEX = re.compile(r"\\begin\{document\}(.*?)\\end\{document\}", re.DOTALL)
+_EMPTIED = re.compile(rf" ?[\[(]{_PUNCTUATION}(?:\0{_PUNCTUATION})+[\])]| ?\0(?:{_PUNCTUATION}\0)*")
 _NO_ABSTRACT = ("graphical", "teaser", "toc", "key-points", "plain-language-summary", "web-summary")
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 _LINK = "{http://www.w3.org/1999/xlink}href"
 
 
-@readers.register("jats")
+@readers.register("jats", version=2)
 class Jats:
     """Articles in JATS (NISO Z39.96), as PubMed Central and many publishers give them: files of one article or several.
 
@@ -56,6 +56,8 @@ class Jats:
     well-formed or has no text goes to the quarantine.
     """
 
+    extensions = EXTENSIONS
+
     def __init__(
         self,
         path: Source,
@@ -70,17 +72,19 @@ class Jats:
         self._left_out = _NEVER.union(*(names for extra, names in _EXTRAS.items() if extra not in self.keep))
 
     def __iter__(self) -> Iterator[Document | Unreadable]:
-        for file in select_files(self.path, EXTENSIONS):
-            for item in records(file, "article"):
-                if isinstance(item, Unreadable):
-                    yield item
-                    continue
-                line, record = item
-                try:
-                    yield self._document(parsed(record), file.name, line)
-                except (BadMarkup, RecursionError) as error:
-                    reason = "elements nested too deep" if isinstance(error, RecursionError) else str(error)
-                    yield Unreadable(file.where, line, reason)
+        return documents_of_files(self)
+
+    def documents(self, file: InputFile) -> Iterator[Document | Unreadable]:
+        for item in records(file, "article"):
+            if isinstance(item, Unreadable):
+                yield item
+                continue
+            line, record = item
+            try:
+                yield self._document(parsed(record), file.name, line)
+            except (BadMarkup, RecursionError) as error:
+                reason = "elements nested too deep" if isinstance(error, RecursionError) else str(error)
+                yield Unreadable(file.where, line, reason)
 
     def _document(self, article: Element, name: str, line: int) -> Document:
         for element in article.iter():
@@ -119,7 +123,9 @@ class Jats:
         pieces = [""]
         self._walk(root, pieces)
         for piece in pieces:
-            text = "\t".join(" ".join(cell.split()) for cell in _EMPTIED.sub("", piece).split("\t")).strip()
+            # Runs of spaces are one before the pattern looks for them from each of their characters.
+            plain = "\t".join(" ".join(cell.split()) for cell in piece.split("\t"))
+            text = "\t".join(" ".join(cell.split()) for cell in _EMPTIED.sub("", plain).split("\t")).strip()
             if text and text != "-":
                 yield text
 
@@ -131,8 +137,9 @@ class Jats:
             pieces[-1] += _CITED
             return
         if name in ("tex-math", "break"):
-            tex = _TEX.search(node.text or "")
-            pieces[-1] += f" {tex[1] if tex else node.text or ''} "
+            _, _, behind = (node.text or "").partition("\\begin{document}")
+            tex, is_whole, _ = behind.partition("\\end{document}")
+            pieces[-1] += f" {tex if is_whole else node.text or ''} "
             return
         if name == "alternatives" and (tex_math := node.find("tex-math")) is not None:
             self._walk(tex_math, pieces)

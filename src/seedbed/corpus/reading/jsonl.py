@@ -12,7 +12,7 @@ from seedbed.corpus.input.records import Fields, jsonl_records, read_records
 EXTENSIONS = (".jsonl", ".ndjson", ".json")
 
 
-@readers.register("jsonl")
+@readers.register("jsonl", version=2)
 class JsonLines:
     """JSON Lines, plain or compressed (gz, bz2, xz, zst), as dolma, datatrove and seedbed write them.
 

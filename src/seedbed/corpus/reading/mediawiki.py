@@ -10,17 +10,18 @@ from xml.etree.ElementTree import Element
 from seedbed.core.source import Source
 from seedbed.corpus import readers
 from seedbed.corpus.documents import Document, Unreadable
-from seedbed.corpus.input.files import InputFile, select_files
+from seedbed.corpus.input.files import InputFile
 from seedbed.corpus.input.markup import BadMarkup, parsed, records
+from seedbed.corpus.input.side_by_side import documents_of_files
 from seedbed.corpus.input.wikitext import Wiki, plain_text
 
 EXTENSIONS = (".xml",)
-_NAMESPACE = re.compile(rb"<ns>\s*(-?\d+)\s*</ns>")
+_NAMESPACE = re.compile(rb"<ns>\s*(-?\d{1,9})\s*</ns>")
 _REDIRECT = re.compile(rb"<redirect[\s/>]")
 _HEAD = 4096  # bytes of a page that hold its namespace, and say that it is a redirect
 
 
-@readers.register("mediawiki")
+@readers.register("mediawiki", version=2)
 class MediaWiki:
     """XML dumps of Wikipedia and other MediaWikis (`...-pages-articles.xml.bz2`), one document a page.
 
@@ -32,6 +33,8 @@ class MediaWiki:
     Passed over, and counted in `passed`, are redirects, pages of other namespaces, and pages without text of their own
     or that are no wikitext. A broken page goes to the quarantine.
     """
+
+    extensions = EXTENSIONS
 
     def __init__(
         self,
@@ -46,11 +49,9 @@ class MediaWiki:
         self.passed: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[Document | Unreadable]:
-        self.passed.clear()
-        for file in select_files(self.path, EXTENSIONS):
-            yield from self._pages(file)
+        return documents_of_files(self)
 
-    def _pages(self, file: InputFile) -> Iterator[Document | Unreadable]:
+    def documents(self, file: InputFile) -> Iterator[Document | Unreadable]:
         wiki, base = Wiki(), ""
         for item in records(file, "siteinfo", "page"):
             if isinstance(item, Unreadable):
@@ -111,7 +112,7 @@ def _wiki(siteinfo: Element) -> Wiki:
     """The wiki's own names of its namespaces, beside those that every wiki knows."""
     known = dict(Wiki().namespaces)
     for element in siteinfo.findall("namespaces/namespace"):
-        if element.text and re.fullmatch(r"-?\d+", element.get("key", "")):
+        if element.text and re.fullmatch(r"-?\d{1,9}", element.get("key", "")):
             known[element.text.strip().lower()] = int(element.get("key", "0"))
     capitals = (siteinfo.findtext("case") or "first-letter") == "first-letter"
     return Wiki((siteinfo.findtext("dbname") or "").strip(), known, capitals)

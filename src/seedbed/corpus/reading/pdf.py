@@ -11,7 +11,8 @@ from seedbed.core.source import Source
 from seedbed.corpus import readers
 from seedbed.corpus.documents import Document, Unreadable
 from seedbed.corpus.input.decode import BrokenStream
-from seedbed.corpus.input.files import InputFile, select_files
+from seedbed.corpus.input.files import InputFile
+from seedbed.corpus.input.side_by_side import documents_of_files
 
 EXTENSIONS = (".pdf",)
 _MARGIN = 2  # lines at the top and bottom of a page that may be a running header or footer
@@ -37,6 +38,8 @@ class Pdf:
     are about as long as the page's longest ones, and the one after them. Metadata: title, author, pages, or page.
     """
 
+    extensions = EXTENSIONS
+
     def __init__(
         self,
         path: Source,
@@ -49,10 +52,9 @@ class Pdf:
         self.unit, self.paragraphs, self.domain, self.license = unit, paragraphs, domain, license
 
     def __iter__(self) -> Iterator[Document | Unreadable]:
-        for file in select_files(self.path, EXTENSIONS):
-            yield from self._file(file)
+        return documents_of_files(self)
 
-    def _file(self, file: InputFile) -> Iterator[Document | Unreadable]:
+    def documents(self, file: InputFile) -> Iterator[Document | Unreadable]:
         import pypdfium2  # type: ignore[import-untyped]
 
         try:

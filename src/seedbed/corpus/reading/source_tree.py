@@ -33,7 +33,7 @@ _LANGUAGES = {
 _BY_EXTENSION = {extension: language for language, found in _LANGUAGES.items() for extension in found.split()}
 _BY_NAME = {"makefile": "makefile", "gnumakefile": "makefile", "dockerfile": "dockerfile", "cmakelists.txt": "cmake"}
 _LICENSE = re.compile(r"(licen[cs]e|copying|unlicense)([-_.].*)?", re.IGNORECASE)
-EXTENSIONS = (*_BY_EXTENSION, "", ".txt", ".md")  # those of licenses, too
+EXTENSIONS = (*_BY_EXTENSION, "", ".txt")  # Makefile, CMakeLists.txt
 
 _FOREIGN = VENDORED | {"node_modules", "bower_components", "third-party", "site-packages", "deps", "thirdparty", "pods"}
 _MADE = re.compile(r"\.(min|bundle|pb|generated|g|designer)\.\w+$|_pb2(_grpc)?\.pyi?$|-lock\.\w+$", re.IGNORECASE)
@@ -41,7 +41,7 @@ _TEST_NAME = re.compile(r"(test_.*|.*[._-](tests?|spec)|conftest|.*Tests?)\.\w+"
 _BINARY_HEAD = 8192
 
 
-@readers.register("source_tree")
+@readers.register("source_tree", version=2)
 class SourceTree:
     """The source code in folders or archives, such as checkouts of repositories, one document a file.
 
@@ -74,8 +74,8 @@ class SourceTree:
         by_folder = self._licenses()
         for file in select_files(self.path, EXTENSIONS):
             path = PurePosixPath(file.name)
-            language = _BY_NAME.get(path.name.lower()) or _BY_EXTENSION.get(file.extension)
-            if language is None or _LICENSE.fullmatch(path.name):
+            language = _language_of(path, file)
+            if not language:
                 continue
             found = self._reason_to_pass(path) or self._document(file, path, language, by_folder)
             if isinstance(found, str):
@@ -84,16 +84,20 @@ class SourceTree:
                 yield found
 
     def _licenses(self) -> dict[PurePosixPath, str]:
-        """The license of each folder that has a file of one which is known; the first by name."""
-        found: dict[PurePosixPath, str] = {}
-        for file in select_files(self.path, EXTENSIONS):
+        """The license of each folder that has a file of one which is known; of several such files the first by name."""
+        found: dict[PurePosixPath, tuple[str, str]] = {}  # the file's name, and the license
+        for file in select_files(self.path, None):
             path = PurePosixPath(file.name)
-            if _LICENSE.fullmatch(path.name) and not found.get(path.parent):
+            if not _LICENSE.fullmatch(path.name) or _language_of(path, file):
+                continue  # such as license_keys.py
+            if path.parent not in found or path.name < found[path.parent][0]:
                 try:
-                    found[path.parent] = license_of_text(file.read().decode("utf8", "replace"))
+                    license = license_of_text(file.read().decode("utf8", "replace"))
                 except BrokenStream:
                     continue  # a file without a license is none that could be read
-        return found
+                if license:
+                    found[path.parent] = (path.name, license)
+        return {folder: license for folder, (_, license) in found.items()}
 
     def _reason_to_pass(self, path: PurePosixPath) -> str:
         folders = {part.lower() for part in path.parts[1:-1]}  # not the one that the user names
@@ -121,9 +125,14 @@ class SourceTree:
             text = content.decode("utf8")
         except UnicodeDecodeError as error:
             return Unreadable(file.where, content.count(b"\n", 0, error.start) + 1, f"not UTF-8: {error.reason}")
-        nearest = next((by_folder[folder] for folder in path.parents if by_folder.get(folder)), "")
+        nearest = next((by_folder[folder] for folder in path.parents if folder in by_folder), "")
         license = self.license or license_of_header(text) or nearest
         if self.licenses is not None and not allowed_by(license, self.licenses):
             return f"license {license or 'unknown'}"
         metadata = {"path": file.name, "language": language}
         return Document(file.name, text, file.name, license, self.domain or language, metadata)
+
+
+def _language_of(path: PurePosixPath, file: InputFile) -> str:
+    """The programming language, by name or extension; none of any other file."""
+    return _BY_NAME.get(path.name.lower()) or _BY_EXTENSION.get(file.extension, "")

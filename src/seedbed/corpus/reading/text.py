@@ -8,7 +8,8 @@ from typing import Literal
 from seedbed.core.source import Source
 from seedbed.corpus import readers
 from seedbed.corpus.documents import Document, Unreadable
-from seedbed.corpus.input.files import InputFile, select_files
+from seedbed.corpus.input.files import InputFile
+from seedbed.corpus.input.side_by_side import documents_of_files
 
 EXTENSIONS = (".txt", ".text", ".md", ".markdown", ".rst", ".tex")
 
@@ -23,6 +24,8 @@ class Text:
     parts of files.
     """
 
+    extensions = EXTENSIONS
+
     def __init__(
         self,
         path: Source,
@@ -34,10 +37,9 @@ class Text:
         self.unit, self.domain, self.license = unit, domain, license
 
     def __iter__(self) -> Iterator[Document | Unreadable]:
-        for file in select_files(self.path, EXTENSIONS):
-            yield from self._documents(file)
+        return documents_of_files(self)
 
-    def _documents(self, file: InputFile) -> Iterator[Document | Unreadable]:
+    def documents(self, file: InputFile) -> Iterator[Document | Unreadable]:
         block: list[str] = []
         start = size = 0  # characters, with the line ends, also of what is too much to hold
         for item in file.lines():

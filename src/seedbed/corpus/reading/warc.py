@@ -10,19 +10,22 @@ from typing import Annotated, Any
 from seedbed.core.source import Source
 from seedbed.corpus import extractors, readers
 from seedbed.corpus.documents import Document, Unreadable
+from seedbed.corpus.input.arcs import arc_records
 from seedbed.corpus.input.crawls import warc_records
-from seedbed.corpus.input.files import InputFile, select_files
+from seedbed.corpus.input.files import InputFile
 from seedbed.corpus.input.pages import Extractor, NoText, Page, decoded
+from seedbed.corpus.input.side_by_side import documents_of_files
 
-EXTENSIONS = (".warc", ".wet")
+EXTENSIONS = (".warc", ".wet", ".arc")
 _TYPES = frozenset((b"response", b"resource", b"conversion"))
 _PIECE = 1 << 16
 _HTML = ("text/html", "application/xhtml+xml")
 
 
-@readers.register("warc", extra=("fastwarc", "html"))
+@readers.register("warc", version=2, extra=("fastwarc", "html"))
 class Warc:
-    """WARC files of a crawl, packed (`.warc.gz`, a member for each record) or not, and Common Crawl's `.wet` files.
+    """WARC files of a crawl, packed (`.warc.gz`, a member for each record) or not, Common Crawl's `.wet` files, and ARC
+    files (`.arc`, `.arc.gz`), as crawls were kept before WARC.
 
     A document is a response with status 200, or a resource, that is HTML, by the extractor, or plain text, as it is; or
     a conversion record, the text that somebody made of a page. Transfer and content encodings (chunked, gzip, deflate,
@@ -32,9 +35,10 @@ class Warc:
     Metadata: url, date (of the crawl), content_type, title, and language, as the page, the server or the crawl tells.
     An id is the URL. Passed over, and counted in `passed`, are other statuses and types, pages without text, and
     what a crawler writes of itself.
-    A broken record costs itself, a broken gzip member what is in it (see input/crawls.py). ARC, the format before
-    WARC, is not read: FastWARC does not know it.
+    A broken record costs itself, a broken gzip member what is in it (see input/crawls.py).
     """
+
+    extensions = EXTENSIONS
 
     def __init__(
         self,
@@ -48,18 +52,19 @@ class Warc:
         self.passed: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[Document | Unreadable]:
-        self.passed.clear()
-        for file in select_files(self.path, EXTENSIONS):
-            for item in warc_records(file, _TYPES):
-                if isinstance(item, Unreadable):
-                    yield item
-                    continue
-                number, record = item
-                found = self._document(record, file, number)
-                if isinstance(found, str):
-                    self.passed[found] += 1
-                else:
-                    yield found
+        return documents_of_files(self)
+
+    def documents(self, file: InputFile) -> Iterator[Document | Unreadable]:
+        for item in arc_records(file) if file.extension == ".arc" else warc_records(file, _TYPES):
+            if isinstance(item, Unreadable):
+                yield item
+                continue
+            number, record = item
+            found = self._document(record, file, number)
+            if isinstance(found, str):
+                self.passed[found] += 1
+            else:
+                yield found
 
     def _document(self, raw: bytes, file: InputFile, number: int) -> Document | Unreadable | str:
         """A document, or why there is none."""

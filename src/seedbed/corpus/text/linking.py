@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seedbed.core.counters import hash64, key
+from seedbed.core.errors import InputError
 
 _RECALL = 0.995
 
@@ -36,13 +37,16 @@ class Buckets(NamedTuple):
 def cut(threshold: float, num_hashes: int) -> tuple[int, int]:
     """(bands, rows a band) of at most so many hashes: the most rows, so the fewest candidates, and the fewest bands
     that find a pair of just this similarity with probability of at least 0.995, which is 1 - (1 - s**rows)**bands.
+    Raises InputError if there are too few hashes for that.
     """
-    for rows in range(num_hashes, 1, -1):
+    for rows in range(num_hashes, 0, -1):
         missed = 1 - threshold**rows
-        bands = 1 if missed == 0 else math.ceil(math.log(1 - _RECALL) / math.log(missed)) if missed < 1 else num_hashes
+        bands = 1 if missed == 0 else math.ceil(math.log(1 - _RECALL) / math.log(missed)) if missed < 1 else math.inf
         if bands * rows <= num_hashes:
-            return bands, rows
-    return num_hashes, 1
+            return int(bands), rows
+    wanted = f"at least {bands}" if missed < 1 else "a higher threshold"
+    problem = f"cannot find pairs of the similarity {threshold:g} with probability {_RECALL}"
+    raise InputError("num_hashes", problem, value=num_hashes, allowed=wanted)
 
 
 def band_keys(signatures_NH: np.ndarray, bands: int, rows: int) -> np.ndarray:

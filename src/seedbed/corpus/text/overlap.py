@@ -44,7 +44,8 @@ class Overlap:
         pairs = np.unique(numbers * (len(self.hashes_G) + 1) + grams)
         self._texts, self._grams = np.divmod(pairs, len(self.hashes_G) + 1)
         self.sizes = np.bincount(self._texts, minlength=len(texts))
-        self._by_gram = np.argsort(self._grams, kind="stable")
+        self._texts_by_gram = self._texts[np.argsort(self._grams, kind="stable")]
+        self._gram_ends = np.cumsum(np.bincount(self._grams, minlength=len(self.hashes_G)))
         self._lookup = Lookup(self.hashes_G)
 
     def grams_of(self, text: int) -> np.ndarray:
@@ -52,10 +53,9 @@ class Overlap:
 
     def texts_of(self, grams: np.ndarray) -> np.ndarray:
         """The texts that have these n-grams, one for each of them that it has."""
-        ordered = self._grams[self._by_gram]
-        starts, ends = np.searchsorted(ordered, grams), np.searchsorted(ordered, grams, side="right")
-        rows = [self._by_gram[start:end] for start, end in zip(starts, ends, strict=True)]
-        return self._texts[np.concatenate([np.empty(0, np.int64), *rows])]
+        starts = np.where(grams > 0, self._gram_ends[grams - 1], 0)
+        rows = [self._texts_by_gram[start:end] for start, end in zip(starts, self._gram_ends[grams], strict=True)]
+        return np.concatenate([np.empty(0, np.int64), *rows])
 
     def hits(self, hashes: np.ndarray) -> Hits:
         """Which of a corpus's n-grams are among them."""

@@ -17,6 +17,7 @@ Names, postal addresses and dates of birth are not looked for: rules find them o
 
 from __future__ import annotations
 
+import bisect
 import ipaddress
 import re
 from collections.abc import Callable, Sequence
@@ -125,9 +126,14 @@ def find(text: str, kinds: Sequence[str] = KINDS) -> list[Found]:
         pattern, held = _RULES[kind]
         if kind == "email" and "@" not in text:
             continue
-        for match in pattern.finditer(text):
-            start = match.start()
-            end = start + held(match.group())
-            if end > start and not any(start < other.end and other.start < end for other in found):
-                found.append(Found(start, end, kind))
-    return sorted(found)
+        matches = ((match.start(), match.start() + held(match.group())) for match in pattern.finditer(text))
+        # No two of one kind overlap, and of those found so far only the neighbors may.
+        own = [Found(start, end, kind) for start, end in matches if end > start and not _touches(found, start, end)]
+        found = sorted(found + own)
+    return found
+
+
+def _touches(found: Sequence[Found], start: int, end: int) -> bool:
+    """Whether one of those found, in order, overlaps with a stretch."""
+    place = bisect.bisect_left(found, end, key=lambda item: item.start)
+    return place > 0 and found[place - 1].end > start

@@ -11,10 +11,10 @@ from .characters import Spans, Texts
 _ENDS = np.array([ord(mark) for mark in ".?!…。？！؟۔।॥።"], np.uint32)  # noqa: RUF001
 _CLOSERS = np.array([ord(mark) for mark in "\"')]}”’»"], np.uint32)  # noqa: RUF001
 # Titles and the like that end in a period and begin no sentence after it; those with a period inside need no list.
-_SHORT = (
+SHORT = (
     "Mr. Mrs. Ms. Dr. Prof. St. Jr. Sr. Gen. Col. Lt. Sgt. Rev. Hon. vs. etc. al. No. no. Fig. fig. Eq. Vol. vol. pp."
 )
-_SHORT += " Inc. Ltd. Co. Corp. Jan. Feb. Mar. Apr. Aug. Sept. Sep. Oct. Nov. Dec. approx. ca. cf. ed. eds. Ph.D."
+SHORT += " Inc. Ltd. Co. Corp. Jan. Feb. Mar. Apr. Aug. Sept. Sep. Oct. Nov. Dec. approx. ca. cf. ed. eds. Ph.D."
 
 
 def sentences(texts: Texts, lines: Spans) -> np.ndarray:
@@ -42,4 +42,4 @@ def sentences(texts: Texts, lines: Spans) -> np.ndarray:
 
 @functools.cache
 def _abbreviations() -> np.ndarray:
-    return np.array([Texts([word]).whole_hash() for word in _SHORT.split()], np.uint64)
+    return np.array([Texts([word]).whole_hash() for word in SHORT.split()], np.uint64)

@@ -83,7 +83,7 @@ class WithoutRepeats:
 def find_repeated(frame: DataFrame, hashing: Hashing, bloom: Bloom | None) -> Repeated:
     """What comes more than once in all texts.
 
-    Memory: 16 bytes for each piece; with a filter, its own, and 16 for each piece that may come again.
+    Memory: 25 bytes for each piece; with a filter, its own, and 25 for each piece that may come again.
     """
     maybe = None
     if bloom is not None:
@@ -98,8 +98,10 @@ def find_repeated(frame: DataFrame, hashing: Hashing, bloom: Bloom | None) -> Re
         all_hashes.append(hashes[chosen])
         all_numbers.append(numbers[chosen] + len(ids))
         ids += names
-    hashes, numbers = np.concatenate(all_hashes), np.concatenate(all_numbers)
-    del all_hashes, all_numbers
+    hashes = np.concatenate(all_hashes)
+    del all_hashes
+    numbers = np.concatenate(all_numbers)
+    del all_numbers
     ordered = np.sort(hashes)
     several = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     places, rows = Lookup(several).find(hashes)

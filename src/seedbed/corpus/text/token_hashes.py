@@ -101,7 +101,8 @@ def _polynomials(data_B: np.ndarray, starts_W: np.ndarray) -> np.ndarray:
         begin = starts_W[first]
         stop = int(np.searchsorted(starts_W, begin + _SPAN))
         end = starts_W[stop] if stop < len(starts_W) else len(data_B)
-        values = _VALUES[data_B[begin : min(end, begin + len(powers))]]
+        # Only the last of these words may be a longer one.
+        values = _VALUES[data_B[begin : min(end, starts_W[stop - 1] + _SPAN)]]
         values *= powers[: len(values)]
         places = starts_W[first:stop] - begin
         found_W[first:stop] = np.add.reduceat(values, places) * inverses[places]

@@ -3,75 +3,82 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from seedbed.core.errors import InputError
+from seedbed.core.source import Source
 from seedbed.vocabulary import algorithms
+from seedbed.vocabulary.counts import WordCounts, count_words, long_runs
+from seedbed.vocabulary.merges import BREAK
 
 PREFIX = "##"
 
 
-@algorithms.register("wordpiece", papers=["029"])
+@algorithms.register("wordpiece", papers=["029", "374"], version=2)
 def wordpiece(
-    texts: Sequence[str],
+    texts: Iterable[str] | WordCounts,
     size: int,
     specials: Sequence[str],
     *,
     lowercase: bool = False,
     min_frequency: int = 2,
     limit_alphabet: int = 1000,
+    morphemes: Source | None = None,
 ) -> Any:
     """WordPiece as in BERT (Devlin et al., 2019): words split at white space and punctuation, then greedily into the
     longest known pieces; pieces within a word begin with "##".
 
     `lowercase` also strips accents, as BERT's uncased models do. The alphabet is cut at the `limit_alphabet` most
     frequent characters (at most a quarter of `size`); a word with any other character becomes the unknown token.
-    White space is not kept: decoding gives words, not the text.
+    White space is not kept: decoding gives words, not the text. A word is cut after 100 characters, so that text
+    without spaces works. With `morphemes` no piece that is learned crosses a boundary of morphemes (374 asks what such
+    a vocabulary is worth; how it made its own from lists of morphemes we have not seen in detail).
 
-    Deviations: the pieces come from byte-pair merges (the most frequent pair first), as in the `tokenizers`
-    library, where Schuster and Nakajima (2012) take the pair that raises the likelihood most. That library numbers
-    "##" characters in the order of a hash table, so that two runs differ; here they are given to it in order.
+    Deviation: the pieces come from byte-pair merges (the most frequent pair first), as in the `tokenizers`
+    library, where Schuster and Nakajima (2012) take the pair that raises the likelihood most.
     """
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+    from seedbed.vocabulary.merges import learn_merges
+    from seedbed.vocabulary.morphemes import Segmenter
 
     unknown = next((token for token in specials if "unk" in token.lower()), "<unk>")
     first = list(dict.fromkeys([*specials, unknown]))
     normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     splitter = pre_tokenizers.BertPreTokenizer()
-    alphabet = _alphabet(texts, normalizer, min(limit_alphabet, size // 4))
+    words = count_words(texts).pieces(
+        lambda word: [piece for piece, _ in splitter.pre_tokenize_str(normalizer.normalize_str(word))]
+    )
+    alphabet = _alphabet(words, min(limit_alphabet, size // 4))
     inner = [PREFIX + char for char in alphabet if len(splitter.pre_tokenize_str(char + char)) == 1]
-    least = len(first) + len(alphabet) + len(inner)
-    if size < least + 1:
-        raise InputError("size", f"{least} tokens are needed for special tokens and characters", value=size)
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=size,
-        min_frequency=min_frequency,
-        special_tokens=[*first, *inner],  # in this order: see above
-        initial_alphabet=alphabet,
-        limit_alphabet=len(alphabet),
-        continuing_subword_prefix=PREFIX,
-        show_progress=False,
-    )
-    trained = Tokenizer(models.WordPiece(unk_token=unknown))
-    trained.normalizer, trained.pre_tokenizer = normalizer, splitter
-    trained.train_from_iterator(texts, trainer, length=len(texts))
-    tokenizer = Tokenizer(
-        models.WordPiece(vocab=trained.get_vocab(), unk_token=unknown, continuing_subword_prefix=PREFIX)
-    )
-    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, splitter
+    tokens = [*first, *inner, *alphabet]
+    if size < len(tokens) + 1:
+        raise InputError("size", f"{len(tokens)} tokens are needed for special tokens and characters", value=size)
+    if morphemes is not None:
+        words = _cut(words, Segmenter(morphemes))
+    tokens, _ = learn_merges(words, tokens, size, min_frequency=min_frequency, prefix=PREFIX)
+    vocabulary = {token: index for index, token in enumerate(tokens)}
+    tokenizer = Tokenizer(models.WordPiece(vocab=vocabulary, unk_token=unknown, continuing_subword_prefix=PREFIX))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([long_runs(), splitter])
     tokenizer.decoder = decoders.WordPiece(prefix=PREFIX, cleanup=False)
     return tokenizer
 
 
-def _alphabet(texts: Sequence[str], normalizer: Any, limit: int) -> list[str]:
-    """The most frequent characters after normalization, sorted; ties go to the smaller code point."""
+def _cut(words: Counter[str], segmenter: Callable[[str], list[int]]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for word, count in words.items():
+        edges = [0, *segmenter(word), len(word)]
+        found[BREAK.join(word[a:b] for a, b in pairwise(edges))] += count
+    return found
+
+
+def _alphabet(words: Counter[str], limit: int) -> list[str]:
+    """The most frequent characters, sorted; ties go to the smaller code point."""
     counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(text)
-    folded: Counter[str] = Counter()
-    for char, count in counts.items():
-        for part in normalizer.normalize_str(char):
-            folded[part] += count
-    kept = sorted((char for char in folded if not char.isspace()), key=lambda char: (-folded[char], char))
-    return sorted(kept[: max(1, limit)])
+    for word, count in words.items():
+        for char in word:
+            counts[char] += count
+    return sorted(sorted(counts, key=lambda char: (-counts[char], char))[: max(1, limit)])

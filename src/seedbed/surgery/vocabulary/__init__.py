@@ -1,0 +1,1 @@
+"""Changing the vocabulary of a trained model."""

@@ -1,0 +1,155 @@
+"""The step `change_vocabulary`: a trained model with another vocabulary, to be trained on by `pretrain`.
+
+Shapes: V tokens of the old vocabulary, N of the new one, D width.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+from seedbed.core.errors import InputError
+from seedbed.core.step import Estimate, StepContext, step
+from seedbed.models.artifact import Model
+from seedbed.surgery.initializer import Change, Initializer, initializers
+from seedbed.vocabulary.artifact import Tokenizer
+from seedbed.vocabulary.roles import ROLES
+
+if TYPE_CHECKING:
+    import torch
+
+    from seedbed.models.transformer import Transformer
+
+_TABLES = {"input": "embedding.weight", "output": "output_embedding.weight"}
+
+
+@step("change_vocabulary", gives=Model, papers=["362", "372"])
+def change_vocabulary(
+    context: StepContext,
+    *,
+    model: Model,
+    tokenizer: Tokenizer,
+    method: Annotated[Initializer, initializers] = "overlap",  # type: ignore[assignment]
+    seed: int = 0,
+) -> None:
+    """Give a model another tokenizer.
+
+    model: an encoder or a decoder, with its tokenizer, also a plain Hugging Face folder. tokenizer: the new one; any
+    will do. method: where the rows of the new vocabulary's embeddings come from, input and output, which are one table
+    where they are tied. Everything else stays as it is.
+
+    Special tokens take over the rows of those with their role, whatever the method; those without a counterpart are
+    drawn from the distribution of the old embeddings. The logits' bias is that of the old token with the same surface,
+    and the mean of all for others. Rows of the old table beyond its tokenizer (which some models have, to make the
+    number of rows a multiple) are left out. The counts: `tokens` of both, and how many are the `same`.
+    """
+    from seedbed.models.save import save_model
+    from seedbed.surgery.vocabulary.match import check_special, same_tokens
+
+    started = time.monotonic()
+    old, before, after = model.tokenizer(), model.tokenizer().vocabulary(), tokenizer.vocabulary()
+    network = model.network(say=context.say)
+    check_fit(network, before.size, str(model.path))
+    check_special(old, "model")
+    check_special(tokenizer, "tokenizer")
+    if network.vocabulary_size > before.size:
+        context.say(f"{network.vocabulary_size - before.size} rows of the embedding have no token, and are left out")
+    same_N = same_tokens(old, tokenizer)
+    embeddings = {
+        name: weight.detach()[: before.size].clone()
+        for name, path in _TABLES.items()
+        if (weight := dict(network.named_parameters()).get(path)) is not None
+    }
+    change = Change(model, old, tokenizer, embeddings, same_N, seed, context.say)
+    new_tables = method.initialize(change)
+    _check_rows(new_tables, change)
+    _put_special(new_tables, change)
+    changed = _resized(network, new_tables, change, {role: getattr(after, role) for role in ROLES if role != "unk"})
+    plain = ~after.special_V
+    context.counts.update(
+        {
+            "old_tokens": before.size,
+            "new_tokens": after.size,
+            "same": int((same_N[plain] >= 0).sum()),
+            "special": int((same_N[~plain] >= 0).sum()),
+            "parameters": sum(parameter.numel() for parameter in changed.parameters()),
+            "seconds": round(time.monotonic() - started, 2),
+        }
+    )
+    context.say(f"{after.size:,} tokens, of which {int((same_N >= 0).sum()):,} are the old vocabulary's")
+    details = {
+        "vocabulary changed by": f"{context.parameters.get('method')}",
+        "tokens taken over": f"{int((same_N >= 0).sum()):,} of {after.size:,}",
+    }
+    card = {"name": context.name, "description": "A model with another vocabulary, by Seedbed.", "details": details}
+    save_model(changed, tokenizer.path, context.folder, card)
+
+
+@change_vocabulary.estimate
+def _estimate(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, Any]]) -> Estimate:
+    """Parameters, where both sizes are known."""
+    model, tokenizer = counts_of(parameters["model"]), counts_of(parameters["tokenizer"])
+    counts = {"size": tokenizer["size"]} if "size" in tokenizer else {}
+    return Estimate(parameters=model.get("parameters"), counts=counts, notes="what the method learns is not foreseen")
+
+
+def check_fit(network: Transformer, tokens: int, place: str) -> None:
+    """Raises InputError if a tokenizer has ids for which a model's embedding has no row."""
+    if tokens > network.vocabulary_size:
+        raise InputError(
+            "model",
+            f"its tokenizer has {tokens} tokens, and its embedding only {network.vocabulary_size} rows",
+            value=place,
+            fix="the tokenizer that the model was trained with, in the model's folder",
+        )
+
+
+def _check_rows(tables: dict[str, torch.Tensor], change: Change) -> None:
+    """What a method gives must have the right shapes, and be numbers."""
+    import torch
+
+    assert tables.keys() == change.embeddings.keys()
+    for name, new_ND in tables.items():
+        assert new_ND.shape == (len(change.same_N), change.embeddings[name].shape[1]), name
+        if not bool(torch.isfinite(new_ND).all()):
+            row = int((~torch.isfinite(new_ND)).any(1).nonzero()[0])
+            raise InputError("method", f"gives no finite {name} embedding to '{change.new.vocabulary().tokens[row]}'")
+
+
+def _put_special(tables: dict[str, torch.Tensor], change: Change) -> None:
+    """Rows of special tokens: their counterparts', or drawn from the old ones' distribution."""
+    import torch
+
+    from seedbed.surgery.initializers.gaussian import draw
+
+    special_N = torch.from_numpy(change.new.vocabulary().special_V.copy())
+    same_N = torch.from_numpy(change.same_N)
+    for name, old_VD in change.embeddings.items():
+        new_ND = tables[name] = tables[name].float().clone()
+        found_N, alone_N = special_N & (same_N >= 0), special_N & (same_N < 0)
+        new_ND[found_N] = old_VD[same_N[found_N]]
+        if bool(alone_N.any()):
+            new_ND[alone_N] = draw(old_VD, int(alone_N.sum()), change.seed, f"special {name}")
+
+
+def _resized(
+    network: Transformer, tables: dict[str, torch.Tensor], change: Change, special: dict[str, int | None]
+) -> Transformer:
+    """The network with other tables; the bias of the logits is the same token's, or the mean."""
+    import torch
+
+    from seedbed.models.transformer import Transformer
+
+    changed = Transformer(replace(network.architecture, vocabulary_size=len(change.same_N), special=special))
+    given = {_TABLES[name]: new_ND for name, new_ND in tables.items()}
+    old = dict(network.named_parameters())
+    if network.output_bias is not None:
+        bias_V = network.output_bias.detach()[: len(change.embeddings["input"])]
+        same_N = torch.from_numpy(change.same_N)
+        given["output_bias"] = torch.where(same_N >= 0, bias_V[same_N.clamp(min=0)], bias_V.mean())
+    with torch.no_grad():
+        for name, parameter in changed.named_parameters():
+            parameter.copy_(given[name] if name in given else old[name])
+    return changed

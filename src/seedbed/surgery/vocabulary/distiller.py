@@ -1,0 +1,79 @@
+"""The network with all weights frozen, in which the rows of new tokens are learned.
+
+Shapes: M tokens that are learned, V old tokens, B rows, L old tokens a row, K with a new one put in, D width.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from seedbed.surgery.vocabulary.contexts import Context, padded
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from seedbed.models.transformer import Transformer
+    from seedbed.surgery.initializer import Change
+
+
+class _Hidden(torch.nn.Module):
+    """The last hidden states as a module, so that the table can be another one for a call."""
+
+    def __init__(self, network: Transformer) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, tokens_BL: torch.Tensor, segments_BL: torch.Tensor) -> torch.Tensor:
+        return self.network.hidden(tokens_BL, segments_BL)
+
+
+class Distiller:
+    """`rows_MD` are the rows that are learned; `loss` is differentiable in them alone."""
+
+    def __init__(self, change: Change, tokens_M: np.ndarray, rows_MD: torch.Tensor) -> None:
+        network = change.model.network()
+        network.use_kernel("sdpa")
+        network.requires_grad_(False)
+        self.hidden = _Hidden(network)
+        self.table_VD = network.embedding.weight.detach()
+        self.pad = change.old.vocabulary().pad or 0
+        self.place = {int(token): len(self.table_VD) + index for index, token in enumerate(tokens_M)}
+        self.rows_MD = rows_MD.clone().requires_grad_()
+
+    def loss(self, contexts: list[Context]) -> torch.Tensor:
+        """The mean squared difference of the last hidden states, over the columns and the tokens of all rows that both
+        ways of cutting have; the last piece stands for the new token."""
+        student_BK, segments_BK = _tensors([c.merged(self.place[c.token]) for c in contexts], self.pad)
+        table = {"network.embedding.weight": torch.cat((self.table_VD, self.rows_MD))}
+        made_BKD = torch.func.functional_call(self.hidden, table, (student_BK, segments_BK))
+        wanted_BLD, kept_BL = self.states(contexts)
+        for row, context in enumerate(contexts):
+            kept_BL[row, context.start : context.start + context.size - 1] = False
+        return torch.nn.functional.mse_loss(made_BKD[segments_BK >= 0], wanted_BLD[kept_BL])
+
+    def states(self, contexts: list[Context]) -> tuple[torch.Tensor, torch.Tensor]:
+        """The last hidden states of the old pieces, and where there is text."""
+        tokens_BL, segments_BL = _tensors([context.ids for context in contexts], self.pad)
+        with torch.no_grad():
+            return self.hidden(tokens_BL, segments_BL), segments_BL >= 0
+
+
+def _tensors(rows: list[tuple[int, ...]], pad: int) -> tuple[torch.Tensor, ...]:
+    return tuple(torch.from_numpy(array) for array in padded(rows, pad))
+
+
+def mean_states(distiller: Distiller, contexts: list[Context], tokens_M: np.ndarray, batch: int = 32) -> Any:
+    """For each token the mean of the last hidden states at its pieces, over all pieces and contexts (M, D)."""
+    place = {int(token): index for index, token in enumerate(tokens_M)}
+    sums_MD = torch.zeros(distiller.rows_MD.shape, dtype=torch.float64)
+    counts_M = torch.zeros(len(tokens_M), dtype=torch.float64)
+    for start in range(0, len(contexts), batch):
+        part = contexts[start : start + batch]
+        hidden_BLD, _ = distiller.states(part)
+        for row, context in enumerate(part):
+            pieces = hidden_BLD[row, context.start : context.start + context.size]
+            sums_MD[place[context.token]] += pieces.double().sum(0)
+            counts_M[place[context.token]] += context.size
+    return (sums_MD / counts_M[:, None]).float()

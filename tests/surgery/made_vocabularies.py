@@ -1,0 +1,153 @@
+"""For the tests of vocabulary surgery: made-up text, tokenizers on it, models with random weights, a corpus."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from seedbed.core.step import StepContext
+from seedbed.corpus.artifact import Corpus
+from seedbed.models import backbones, save_model
+from seedbed.models.artifact import Model
+from seedbed.surgery.initializer import Change, initializers
+from seedbed.surgery.vocabulary.change import change_vocabulary
+from seedbed.surgery.vocabulary.match import same_tokens
+from seedbed.vocabulary.artifact import Tokenizer
+from seedbed.vocabulary.save import SPECIALS, finish, write_folder
+
+
+def made_texts(seed: int = 0, number: int = 60, letters: str = "abdegiklmnorstü") -> list[str]:
+    """Sentences of made-up words, with capitals, punctuation and digits."""
+    dice = random.Random(f"{seed} {letters}")
+    syllables = [a + b for a in letters[: len(letters) // 2] for b in letters[len(letters) // 2 :]]
+    words = ["".join(dice.choices(syllables, k=dice.randrange(1, 4))) for _ in range(80)]
+    found = []
+    for _ in range(number):
+        chosen = [words[min(int(dice.paretovariate(0.8)), 80) - 1] for _ in range(dice.randrange(5, 30))]
+        found.append(" ".join([chosen[0].capitalize(), *chosen[1:]]) + f", {dice.randrange(100)}.")
+    return found
+
+
+def make_tokenizer(
+    folder: Path, algorithm: str, texts: list[str], style: str = "decoder", size: int = 360
+) -> Tokenizer:
+    """A tokenizer's folder, trained by the library's own trainers: byte-level "bpe", "sentencepiece" (BPE with marks
+    for spaces, bytes, and no splitter, as Llama 2 has it), "wordpiece" or "unigram"."""
+    from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
+    from tokenizers import Tokenizer as Fast
+
+    folder.mkdir(parents=True)
+    specials = [*SPECIALS[style].values(), "<unk>"] if style == "decoder" else [*SPECIALS[style].values()]  # type: ignore[index]
+    unk = "<unk>" if style == "decoder" else "[UNK]"
+    marks = [normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")]
+    spaces = decoders.Sequence(
+        [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    options: dict[str, Any] = {"vocab_size": size, "special_tokens": specials, "show_progress": False}
+    if algorithm == "bpe":
+        fast = Fast(models.BPE())
+        fast.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        fast.decoder = decoders.ByteLevel()
+        alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+        fast.train_from_iterator(texts, trainers.BpeTrainer(initial_alphabet=alphabet, **options))
+    elif algorithm == "sentencepiece":
+        names = [f"<0x{byte:02X}>" for byte in range(256)]
+        fast = Fast(models.BPE(unk_token=unk, byte_fallback=True, fuse_unk=True))
+        fast.normalizer, fast.decoder = normalizers.Sequence(marks), spaces
+        fast.pre_tokenizer = pre_tokenizers.Split(Regex("\u2581*[^\u2581]*"), behavior="isolated")
+        options["special_tokens"] = [*specials, *names]
+        fast.train_from_iterator(texts, trainers.BpeTrainer(limit_alphabet=60, **options))
+        fast.pre_tokenizer = None
+        description = json.loads(fast.to_str())
+        description["added_tokens"] = [e for e in description["added_tokens"] if e["content"] in specials]
+        fast = Fast.from_str(json.dumps(description))
+    elif algorithm == "wordpiece":
+        fast = Fast(models.WordPiece(unk_token=unk))
+        fast.normalizer, fast.pre_tokenizer = (
+            normalizers.BertNormalizer(lowercase=False),
+            pre_tokenizers.BertPreTokenizer(),
+        )
+        fast.decoder = decoders.WordPiece(cleanup=False)
+        fast.train_from_iterator(texts, trainers.WordPieceTrainer(**options))
+    else:
+        fast = Fast(models.Unigram())
+        fast.normalizer, fast.decoder = normalizers.Sequence(marks), spaces
+        fast.pre_tokenizer = pre_tokenizers.Split(Regex("\u2581*[^\u2581]*"), behavior="isolated")
+        fast.train_from_iterator(texts, trainers.UnigramTrainer(unk_token=unk, **options))
+    write_folder(folder, fast, finish(fast, style))  # type: ignore[arg-type]
+    return Tokenizer.open(folder)
+
+
+def make_model(folder: Path, backbone: str, tokenizer: Tokenizer, extra_rows: int = 0, **options: Any) -> Model:
+    """A model of one layer with random weights, biases and norms too."""
+    given = {"layers": 1, "width": 32, "heads": 2, "kernel": "products", **options}
+    network = backbones.create(backbone, **given).network(tokenizer.vocabulary().size + extra_rows, 3)
+    dice = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=dice), alpha=0.1)
+    save_model(network, tokenizer.path, folder, {"name": "made"})
+    return Model.open(folder)
+
+
+def change(model: Model, tokenizer: Tokenizer, folder: Path, method: Any = "overlap", seed: int = 0) -> Model:
+    """The step, without a store; its counts are an attribute of the model."""
+    folder.mkdir(parents=True)
+    context = StepContext(folder, "changed", {"method": method})
+    built = initializers.parse(method).build()
+    change_vocabulary.function(context, model=model, tokenizer=tokenizer, method=built, seed=seed)
+    changed = Model.open(folder)
+    changed.seen = context.counts  # type: ignore[attr-defined]
+    return changed
+
+
+def make_change(model: Model, tokenizer: Tokenizer, seed: int = 0) -> Change:
+    """What an initializer is given."""
+    network = model.network()
+    embeddings = {"input": network.embedding.weight.detach()}
+    if network.output_embedding is not None:
+        embeddings["output"] = network.output_embedding.weight.detach()
+    return Change(model, model.tokenizer(), tokenizer, embeddings, same_tokens(model.tokenizer(), tokenizer), seed)
+
+
+def make_corpus(folder: Path, texts: list[str]) -> Corpus:
+    """A corpus of one split."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    (folder / "data").mkdir(parents=True)
+    rows = {"id": [f"d{i}" for i in range(len(texts))], "source": [""] * len(texts), "domain": [""] * len(texts)}
+    pq.write_table(pa.table({**rows, "text": texts}), folder / "data" / "train-00000.parquet")
+    manifest = {"format": 1, "kind": "corpus", "fingerprint": folder.name, "files": {}, "counts": {}}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return Corpus.open(folder)
+
+
+def permuted(tokenizer: Tokenizer, folder: Path, seed: int = 0) -> Tokenizer:
+    """The same tokenizer with its ids shuffled (special tokens, too)."""
+    from seedbed.vocabulary.artifact import CONFIG_FILE, SPECIALS_FILE
+
+    description = json.loads((tokenizer.path / "tokenizer.json").read_text())
+    vocabulary = description["model"]["vocab"]
+    order = list(range(len(vocabulary)))
+    random.Random(seed).shuffle(order)
+    if isinstance(vocabulary, dict):
+        description["model"]["vocab"] = {token: order[index] for token, index in vocabulary.items()}
+    else:
+        moved = [None] * len(vocabulary)
+        for index, piece in enumerate(vocabulary):
+            moved[order[index]] = piece
+        description["model"] |= {"vocab": moved, "unk_id": order[description["model"]["unk_id"]]}
+    for entry in description["added_tokens"]:
+        entry["id"] = order[entry["id"]]
+    for entry in description["post_processor"]["special_tokens"].values():
+        entry["ids"] = [order[index] for index in entry["ids"]]
+    folder.mkdir(parents=True)
+    (folder / "tokenizer.json").write_text(json.dumps(description))
+    for name in (CONFIG_FILE, SPECIALS_FILE):
+        (folder / name).write_bytes((tokenizer.path / name).read_bytes())
+    return Tokenizer.open(folder)
