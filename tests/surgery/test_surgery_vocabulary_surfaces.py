@@ -7,8 +7,8 @@ from made_vocabularies import made_texts, make_tokenizer
 
 from seedbed.surgery.vocabulary.match import same_tokens
 from seedbed.surgery.vocabulary.pieces import Decomposer
-from seedbed.surgery.vocabulary.surfaces import Notation, surfaces
 from seedbed.vocabulary.artifact import Tokenizer
+from seedbed.vocabulary.surfaces import Notation, surfaces
 
 TEXTS = made_texts()
 KINDS = ["bpe", "sentencepiece", "wordpiece", "unigram"]

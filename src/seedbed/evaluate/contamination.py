@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seedbed.corpus.artifact import HELD_OUT_SPLITS
+
 if TYPE_CHECKING:
     from seedbed.corpus.artifact import Corpus
     from seedbed.corpus.text.overlap import Overlap
-
-_SPLITS_NOT_TRAINED_ON = ("validation", "test")
 
 
 def contamination(
@@ -43,7 +43,7 @@ def _found(overlap: Overlap, corpora: Sequence[Corpus]) -> dict[int, str]:
     for corpus in corpora:
         here: dict[int, str] = {}
         for split in corpus.splits():
-            if split in _SPLITS_NOT_TRAINED_ON:
+            if split in HELD_OUT_SPLITS:
                 continue
             for ids, documents, grams in overlap.documents(corpus.frame(split).select("id", "text")):
                 for document, gram in zip(documents.tolist(), grams.tolist(), strict=True):

@@ -5,7 +5,6 @@ Shapes: B rows, L units a row, N units of a row or text, F features, K outputs o
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,12 +13,9 @@ import torch
 import torch.nn.functional as F
 
 from seedbed.core.counters import integers, key, uniform
+from seedbed.optim.tool import ToolOptimizer
 from seedbed.segmentation.network import SentenceEnds, Sizes
 from seedbed.segmentation.units import SHAPE, Units
-
-_WEIGHT_DECAY = 0.05
-_WARMUP = 0.1  # of all steps
-_CLIP = 1.0
 
 
 @dataclass(frozen=True)
@@ -77,20 +73,13 @@ def fit(
     network = (SentenceEnds(sizes, seed) if start is None else start).train()
     lengths = np.array([len(units) for units, _ in pieces])
     shares = np.cumsum(lengths) / lengths.sum()
-    optimizer = torch.optim.AdamW(network.parameters(), how.lr, betas=(0.9, 0.98), weight_decay=_WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / how.steps))
+    optimizer = ToolOptimizer(network.parameters(), how.lr, how.steps)
     losses: list[float] = []
     for step in range(how.steps):
         places = np.arange(how.rows)
         chosen = np.minimum(np.searchsorted(shares, uniform(key(seed, "piece", step), places)), len(pieces) - 1)
         rows = [_row(pieces[index], how, key(seed, "row", step, place)) for place, index in enumerate(chosen)]
-        loss = _loss(network, rows)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), _CLIP)
-        optimizer.step()
-        schedule.step()
-        losses.append(loss.item())
+        losses.append(optimizer.step(_loss(network, rows)))
         if (step + 1) % 100 == 0 or step + 1 == how.steps:
             say(f"step {step + 1} of {how.steps}: loss {sum(losses) / len(losses):.4f}")
             losses = []
@@ -105,10 +94,6 @@ def _row(piece: tuple[Units, np.ndarray], how: Training, stream: int) -> Row:
     strip = bool(uniform(key(stream, "strip"), 0) < how.strip)
     part, ends = units.part(first, last), is_end_N[first:last]
     return corrupted(part, ends, strip=strip, remove=how.remove, stream=key(stream, "remove"))
-
-
-def _rate(progress: float) -> float:
-    return min((progress + 1e-3) / _WARMUP, 0.5 + 0.5 * math.cos(math.pi * progress))
 
 
 def _loss(network: SentenceEnds, rows: Sequence[Row]) -> torch.Tensor:

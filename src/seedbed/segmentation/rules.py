@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from seedbed.core.agreement import agreement
 from seedbed.corpus.text.sentences import SHORT
 
 # A mark that ends a sentence, closing quotes and brackets, and a space or the end; marks of scripts without spaces need
@@ -31,10 +32,4 @@ def rule_ends(text: str) -> list[int]:
 def f1_of(truth: Iterable[int], said: Iterable[int]) -> dict[str, float]:
     """Precision, recall and F1 of places that were said to be ends; `num` is how many there are."""
     wanted, named = set(truth), set(said)
-    hits = len(wanted & named)
-    return {
-        "precision": hits / len(named) if named else 0.0,
-        "recall": hits / len(wanted) if wanted else 0.0,
-        "f1": 2 * hits / (len(wanted) + len(named)) if wanted or named else 0.0,
-        "num": len(wanted),
-    }
+    return {**agreement(len(wanted & named), len(wanted), len(named)), "num": len(wanted)}

@@ -35,14 +35,14 @@ class Change:
     @cached_property
     def old_surfaces(self) -> list[str]:
         """Of each old token; see `vocabulary.surfaces`."""
-        from seedbed.surgery.vocabulary.surfaces import surfaces
+        from seedbed.vocabulary.surfaces import surfaces
 
         return surfaces(self.old)
 
     @cached_property
     def new_surfaces(self) -> list[str]:
         """Of each new token."""
-        from seedbed.surgery.vocabulary.surfaces import surfaces
+        from seedbed.vocabulary.surfaces import surfaces
 
         return surfaces(self.new)
 

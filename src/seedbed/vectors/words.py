@@ -30,7 +30,7 @@ def splitter(tokenizer: Tokenizer | None, lowercase: bool) -> Splitter:
     """From a text to its words: what stands between spaces and marks, or the tokens of a tokenizer."""
     if tokenizer is None:
         return lambda text: _WORD.findall(text.lower() if lowercase else text)
-    from seedbed.surgery.vocabulary.surfaces import surfaces
+    from seedbed.vocabulary.surfaces import surfaces
 
     fast = tokenizer.load()
     written = [surface.strip() for surface in surfaces(tokenizer)]

@@ -13,7 +13,7 @@ _PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 _OTHERS = [byte for byte in range(256) if byte not in set(_PRINTABLE)]
 CHARACTERS = {byte: chr(byte) for byte in _PRINTABLE} | {byte: chr(256 + index) for index, byte in enumerate(_OTHERS)}
 ALPHABET = sorted(CHARACTERS.values())
-_BYTES = {char: byte for byte, char in CHARACTERS.items()}
+BYTES = {char: byte for byte, char in CHARACTERS.items()}
 
 
 def written(text: str) -> str:
@@ -23,7 +23,7 @@ def written(text: str) -> str:
 
 def read(piece: str) -> str:
     """The text of a piece; bytes that are no text become U+FFFD."""
-    return bytes(_BYTES[char] for char in piece).decode("utf8", errors="replace")
+    return bytes(BYTES[char] for char in piece).decode("utf8", errors="replace")
 
 
 def cut_bytes(words: Mapping[str, int], segmenter: Callable[[str], list[int]]) -> Counter[str]:

@@ -8,7 +8,6 @@ from typing import Any, Literal
 from seedbed.corpus.artifact import Corpus
 
 Group = Literal["domain", "language", "source"]  # a column of the corpus
-HELD_OUT_SPLITS = ("validation", "test")
 
 
 def documents(corpora: Sequence[Corpus], by: Group, wanted: Callable[[str], bool]) -> Iterator[Mapping[str, Any]]:

@@ -13,10 +13,10 @@ from seedbed.core.errors import InputError
 from seedbed.core.files import write_bytes, write_json
 from seedbed.core.source import Source
 from seedbed.core.step import StepContext, step
-from seedbed.corpus.artifact import Corpus
+from seedbed.corpus.artifact import HELD_OUT_SPLITS, Corpus
 
 from .artifact import Tokenizer, Vocabulary
-from .groups import HELD_OUT_SPLITS, Group, documents
+from .groups import Group, documents
 from .morphemes import boundaries, compare, read_segmentations
 from .sample import by_group
 from .statistics import RENYI_ALPHA, Fit, ratio, renyi_efficiency

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
+from seedbed.core.agreement import agreement
 from seedbed.core.errors import InputError
 from seedbed.core.source import Source
 
@@ -190,9 +191,7 @@ def compare(tokenizer: Any, gold: Mapping[str, Sequence[int]]) -> dict[str, floa
         expected = set(gold[word])
         cut, right, wanted = cut + len(cuts), right + len(cuts & expected), wanted + len(expected)
         same += cuts == expected
-    precision, recall = right / cut if cut else 0.0, right / wanted if wanted else 0.0
-    f1 = 2 * right / (cut + wanted) if cut + wanted else 0.0
-    values = {"precision": precision, "recall": recall, "f1": f1, "whole": same / max(1, len(gold))}
+    values = {**agreement(right, wanted, cut), "whole": same / max(1, len(gold))}
     return {"words": len(gold), **{name: round(value, 6) for name, value in values.items()}}
 
 

@@ -11,12 +11,12 @@ from seedbed.core.errors import InputError
 from seedbed.core.files import write_json
 from seedbed.core.machine import usable_cores
 from seedbed.core.step import Estimate, StepContext, step
-from seedbed.corpus.artifact import Corpus
+from seedbed.corpus.artifact import HELD_OUT_SPLITS, Corpus
 
 from . import Algorithm, algorithms
 from .artifact import Tokenizer
 from .counts import count_words
-from .groups import HELD_OUT_SPLITS, Group, documents
+from .groups import Group, documents
 from .join import join
 from .sample import HELD_OUT_SHARE, Drawn, by_group, draw
 from .save import SPECIALS, Style, finish, write_folder

@@ -18,6 +18,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from seedbed.core.agreement import agreement
+
 _WORD = re.compile(r"\w+")
 _GRAM = 3
 _LONG = 5  # words from which on a node is judged by itself
@@ -75,13 +77,7 @@ def word_f1(said: str, truth: str) -> dict[str, float]:
     said_words, true_words = Counter(words_of(said)), Counter(words_of(truth))
     if not said_words and not true_words:
         return {"precision": 1.0, "recall": 1.0, "f1": 1.0}
-    common = (said_words & true_words).total()
-    num_said, num_true = said_words.total(), true_words.total()
-    return {
-        "precision": common / num_said if num_said else 0.0,
-        "recall": common / num_true if num_true else 0.0,
-        "f1": 2 * common / (num_said + num_true),
-    }
+    return agreement((said_words & true_words).total(), true_words.total(), said_words.total())
 
 
 def strings_kept(said: str, must_have: Sequence[str], must_not: Sequence[str]) -> tuple[int, int]:

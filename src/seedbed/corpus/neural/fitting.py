@@ -13,14 +13,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from seedbed.core.agreement import agreement
 from seedbed.core.counters import generator, key, uniform
+from seedbed.optim.tool import ToolOptimizer
 
 from .segments import Segments
 from .tagger import CHUNK, Sizes, Tagger, batch_of
-
-_WEIGHT_DECAY = 0.05
-_WARMUP = 0.1  # of all steps
-_CLIP = 1.0
 
 
 @dataclass(frozen=True)
@@ -57,27 +55,16 @@ def fit(
     tagger = Tagger(sizes, seed).train()
     parts = [part for document in documents for part in document.parts()]
     steps_an_epoch = math.ceil(len(parts) / how.documents)
-    total = how.epochs * steps_an_epoch
-    optimizer = torch.optim.AdamW(tagger.parameters(), how.lr, betas=(0.9, 0.98), weight_decay=_WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / total))
+    optimizer = ToolOptimizer(tagger.parameters(), how.lr, how.epochs * steps_an_epoch)
     for epoch in range(how.epochs):
         order = generator(seed, "order", epoch).permutation(len(parts))
         losses = []
         for number in range(steps_an_epoch):
             places = order[number * how.documents : (number + 1) * how.documents]
             loss = _loss(tagger, [parts[place] for place in places], how.dropout, key(seed, "drop", epoch, number))
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(tagger.parameters(), _CLIP)
-            optimizer.step()
-            schedule.step()
-            losses.append(loss.item())
+            losses.append(optimizer.step(loss))
         say(f"epoch {epoch + 1} of {how.epochs}: loss {sum(losses) / len(losses):.4f}")
     return tagger.eval()
-
-
-def _rate(progress: float) -> float:
-    return min((progress + 1e-3) / _WARMUP, 0.5 + 0.5 * math.cos(math.pi * progress))
 
 
 def _loss(tagger: Tagger, documents: Sequence[Labeled], dropout: float, stream: int) -> torch.Tensor:
@@ -106,10 +93,5 @@ def _known_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 def found(truth: np.ndarray, said: np.ndarray) -> dict[str, float]:
     """Precision, recall and F1 of what was said to be there; `num` is how much there was. 0 where there is nothing."""
-    hits, num, named = int((truth & said).sum()), int(truth.sum()), int(said.sum())
-    return {
-        "precision": hits / named if named else 0.0,
-        "recall": hits / num if num else 0.0,
-        "f1": 2 * hits / (num + named) if num + named else 0.0,
-        "num": num,
-    }
+    num = int(truth.sum())
+    return {**agreement(int((truth & said).sum()), num, int(said.sum())), "num": num}

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from seedbed.corpus.artifact import Corpus
 from seedbed.surgery.initializer import Change, initializers
-from seedbed.surgery.initializers.subtokens import Subtokens
-from seedbed.surgery.vocabulary.contexts import check_windows, find_contexts, missing_tokens
+from seedbed.surgery.vocabulary.contexts import Context, check_windows
 
 if TYPE_CHECKING:
     import torch
@@ -37,21 +34,13 @@ class ContextualDistillation:
         self.corpus, self.snippets, self.length, self.rescale = corpus, snippets, length, rescale
 
     def initialize(self, change: Change) -> dict[str, torch.Tensor]:
-        import torch
+        from seedbed.surgery.vocabulary.distiller import Distiller, mean_states, with_learned_rows
 
-        from seedbed.surgery.vocabulary.distiller import Distiller, mean_states
+        def learn(distiller: Distiller, contexts: list[Context]) -> torch.Tensor:
+            means_MD = mean_states(distiller, contexts)
+            if self.rescale:
+                lengths_M1 = means_MD.norm(dim=1, keepdim=True).clamp(min=1e-12)
+                means_MD *= change.embeddings["input"].norm(dim=1).mean() / lengths_M1
+            return means_MD
 
-        found = Subtokens().initialize(change)
-        patterns = missing_tokens(change)
-        if not patterns:
-            change.say("no new token has several old pieces: nothing is distilled")
-            return found
-        contexts = find_contexts(change, self.corpus, patterns, number=self.snippets, length=self.length)
-        tokens_M = np.unique([context.token for context in contexts])
-        rows = torch.from_numpy(tokens_M)
-        means_MD = mean_states(Distiller(change, tokens_M, found["input"][rows]), contexts, tokens_M)
-        if self.rescale:
-            lengths_M1 = means_MD.norm(dim=1, keepdim=True).clamp(min=1e-12)
-            means_MD *= change.embeddings["input"].norm(dim=1).mean() / lengths_M1
-        found["input"][rows] = means_MD
-        return found
+        return with_learned_rows(change, self.corpus, learn, snippets=self.snippets, length=self.length)

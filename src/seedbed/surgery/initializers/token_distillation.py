@@ -6,6 +6,7 @@ Shapes: M tokens that are learned, D width.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +16,7 @@ from seedbed.core.errors import InputError
 from seedbed.corpus.artifact import Corpus
 from seedbed.optim.checks import check_counts, check_positive
 from seedbed.surgery.initializer import Change, initializers
-from seedbed.surgery.initializers.subtokens import Subtokens
-from seedbed.surgery.vocabulary.contexts import Context, check_windows, find_contexts, missing_tokens
+from seedbed.surgery.vocabulary.contexts import Context, check_windows
 
 if TYPE_CHECKING:
     import torch
@@ -59,22 +59,12 @@ class TokenDistillation:
         self.epochs, self.batch, self.lr = epochs, batch, lr
 
     def initialize(self, change: Change) -> dict[str, torch.Tensor]:
-        import torch
+        from seedbed.surgery.vocabulary.distiller import with_learned_rows
 
-        from seedbed.surgery.vocabulary.distiller import Distiller
+        learn = partial(self._learn, change)
+        return with_learned_rows(change, self.corpus, learn, snippets=self.snippets, length=self.length)
 
-        found = Subtokens().initialize(change)
-        patterns = missing_tokens(change)
-        if not patterns:
-            change.say("no new token has several old pieces: nothing is distilled")
-            return found
-        contexts = find_contexts(change, self.corpus, patterns, number=self.snippets, length=self.length)
-        tokens_M = np.unique([context.token for context in contexts])
-        distiller = Distiller(change, tokens_M, found["input"][torch.from_numpy(tokens_M)])
-        found["input"][torch.from_numpy(tokens_M)] = self._learn(distiller, contexts, change)
-        return found
-
-    def _learn(self, distiller: Distiller, contexts: list[Context], change: Change) -> torch.Tensor:
+    def _learn(self, change: Change, distiller: Distiller, contexts: list[Context]) -> torch.Tensor:
         """Batches in an order from counters; says the loss from time to time."""
         import torch
 

@@ -5,15 +5,17 @@ Shapes: M tokens that are learned, V old tokens, B rows, L old tokens a row, K w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
-from seedbed.surgery.vocabulary.contexts import Context, padded
+from seedbed.surgery.initializers.subtokens import Subtokens
+from seedbed.surgery.vocabulary.contexts import Context, find_contexts, missing_tokens, padded
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from seedbed.corpus.artifact import Corpus
     from seedbed.models.transformer import Transformer
     from seedbed.surgery.initializer import Change
 
@@ -64,11 +66,33 @@ def _tensors(rows: list[tuple[int, ...]], pad: int) -> tuple[torch.Tensor, ...]:
     return tuple(torch.from_numpy(array) for array in padded(rows, pad))
 
 
-def mean_states(distiller: Distiller, contexts: list[Context], tokens_M: np.ndarray, batch: int = 32) -> Any:
+def with_learned_rows(
+    change: Change,
+    corpus: Corpus | list[Corpus],
+    learn: Callable[[Distiller, list[Context]], torch.Tensor],
+    *,
+    snippets: int,
+    length: int,
+) -> dict[str, torch.Tensor]:
+    """new_ND for each of the embeddings: the mean of the old pieces, but for the input rows of new tokens with several
+    pieces that stand in the corpus, which `learn` gives (M, D)."""
+    found = Subtokens().initialize(change)
+    patterns = missing_tokens(change)
+    if not patterns:
+        change.say("no new token has several old pieces: nothing is distilled")
+        return found
+    contexts = find_contexts(change, corpus, patterns, number=snippets, length=length)
+    tokens_M = np.unique([context.token for context in contexts])
+    rows = torch.from_numpy(tokens_M)
+    found["input"][rows] = learn(Distiller(change, tokens_M, found["input"][rows]), contexts)
+    return found
+
+
+def mean_states(distiller: Distiller, contexts: list[Context], batch: int = 32) -> torch.Tensor:
     """For each token the mean of the last hidden states at its pieces, over all pieces and contexts (M, D)."""
-    place = {int(token): index for index, token in enumerate(tokens_M)}
+    place = {token: index for index, token in enumerate(distiller.place)}
     sums_MD = torch.zeros(distiller.rows_MD.shape, dtype=torch.float64)
-    counts_M = torch.zeros(len(tokens_M), dtype=torch.float64)
+    counts_M = torch.zeros(len(place), dtype=torch.float64)
     for start in range(0, len(contexts), batch):
         part = contexts[start : start + batch]
         hidden_BLD, _ = distiller.states(part)

@@ -19,8 +19,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from seedbed.surgery.vocabulary.description import Description, build, extended, vocabulary
-from seedbed.surgery.vocabulary.surfaces import notation
 from seedbed.vocabulary.merges import BREAK, learn_merges
+from seedbed.vocabulary.surfaces import notation
 
 _FIRST = 0x10000  # a piece stands as one character while merges are learned
 _ROUNDS = 4

@@ -12,9 +12,9 @@ import numpy as np
 
 from seedbed.core.errors import InputError
 from seedbed.core.files import read_json
-from seedbed.surgery.vocabulary.surfaces import notation, surfaces
 from seedbed.vocabulary.artifact import TOKENIZER_FILE
 from seedbed.vocabulary.roles import ROLES
+from seedbed.vocabulary.surfaces import notation, surfaces
 
 if TYPE_CHECKING:
     from seedbed.vocabulary.artifact import Tokenizer

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seedbed.surgery.vocabulary.surfaces import SPACE_MARK, byte_characters, notation
+from seedbed.vocabulary.byte_level import CHARACTERS
+from seedbed.vocabulary.surfaces import SPACE_MARK, notation
 
 if TYPE_CHECKING:
     from seedbed.surgery.initializer import Change
@@ -37,8 +38,7 @@ class Decomposer:
         if not surface:
             return []
         if self.notation.kind == "bytes":
-            table = {byte: char for char, byte in byte_characters().items()}
-            return self._model("".join(table[byte] for byte in surface.encode("utf8", "surrogateescape")))
+            return self._model("".join(CHARACTERS[byte] for byte in surface.encode("utf8", "surrogateescape")))
         try:
             surface.encode("utf8")
         except UnicodeEncodeError:

@@ -14,8 +14,9 @@ from seedbed.core.errors import InputError
 from seedbed.core.step import StepContext, step
 from seedbed.corpus.artifact import Corpus
 from seedbed.surgery.vocabulary.description import Description, build, merges, read, reduced, vocabulary, write
-from seedbed.surgery.vocabulary.surfaces import byte_characters, notation
 from seedbed.vocabulary.artifact import Tokenizer
+from seedbed.vocabulary.byte_level import ALPHABET
+from seedbed.vocabulary.surfaces import notation
 
 
 @step("trim_tokenizer", gives=Tokenizer, papers=["075"])
@@ -84,7 +85,7 @@ def choose(description: Description, special: list[int], uses_V: np.ndarray, mos
     if description["model"].get("unk_id") is not None:
         kept.add(description["model"]["unk_id"])
     if how.kind == "bytes":
-        kept |= {known[char] for char in byte_characters() if char in known}
+        kept |= {known[char] for char in ALPHABET if char in known}
     for index in used:
         kept |= {known[piece] for piece in _characters(named[index], how.prefix) if piece in known}
     if most is not None and len(kept) > most:

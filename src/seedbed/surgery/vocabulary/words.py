@@ -8,15 +8,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from seedbed.surgery.vocabulary.surfaces import SPACE_MARK, notation
+from seedbed.corpus.artifact import HELD_OUT_SPLITS
 from seedbed.vocabulary.counts import WordCounts
+from seedbed.vocabulary.surfaces import SPACE_MARK, notation
 
 if TYPE_CHECKING:
     import tokenizers
 
     from seedbed.corpus.artifact import Corpus
 
-_HELD_OUT = ("validation", "test")
 _BATCH = 256
 _MARKED = re.compile(f"{SPACE_MARK}*[^{SPACE_MARK}]+|{SPACE_MARK}+")
 
@@ -25,7 +25,7 @@ def texts_of(corpora: Corpus | list[Corpus], *, held_out: bool) -> Iterator[list
     """The texts in batches, of every split or of those to be trained on."""
     for corpus in corpora if isinstance(corpora, list) else [corpora]:
         for split in corpus.splits():
-            if not held_out and split in _HELD_OUT:
+            if not held_out and split in HELD_OUT_SPLITS:
                 continue
             batch: list[str] = []
             for row in corpus.documents(split, ["text"]):

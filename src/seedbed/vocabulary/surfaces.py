@@ -5,11 +5,12 @@ Shape: V the size of the vocabulary.
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
+
+from .byte_level import BYTES
 
 if TYPE_CHECKING:
     from seedbed.vocabulary.artifact import Tokenizer
@@ -38,14 +39,6 @@ def surfaces(tokenizer: Tokenizer) -> list[str]:
     return found
 
 
-@functools.cache
-def byte_characters() -> dict[str, int]:
-    """GPT-2's printable character of each byte, as {character: byte}."""
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {chr(256 + index): byte for index, byte in enumerate(others)}
-
-
 class Notation:
     """How a tokenizer writes text down. `kind`: "bytes" (GPT-2's characters for bytes), "spaces" (sentencepiece's
     mark), "wordpiece" (a prefix for what continues a word), or "plain"."""
@@ -56,9 +49,8 @@ class Notation:
     def surface(self, token: str) -> str:
         """A token as text."""
         if self.kind == "bytes":
-            table = byte_characters()
-            if all(char in table for char in token):
-                return bytes(table[char] for char in token).decode("utf8", "surrogateescape")
+            if all(char in BYTES for char in token):
+                return bytes(BYTES[char] for char in token).decode("utf8", "surrogateescape")
             return token  # an added token, which is written as it is
         if self.kind == "wordpiece":
             if token.startswith(self.prefix) and token != self.prefix:
