@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from seedbed.core.step import StepContext
+from seedbed.core.step import Step, StepContext
 from seedbed.corpus.artifact import Corpus
 from seedbed.models import backbones, save_model
 from seedbed.models.artifact import Model
@@ -17,6 +18,7 @@ from seedbed.surgery.initializer import Change, initializers
 from seedbed.surgery.vocabulary.change import change_vocabulary
 from seedbed.surgery.vocabulary.match import same_tokens
 from seedbed.vocabulary.artifact import Tokenizer
+from seedbed.vocabulary.methods.wordpiece import wordpiece
 from seedbed.vocabulary.save import SPECIALS, finish, write_folder
 
 
@@ -35,8 +37,8 @@ def made_texts(seed: int = 0, number: int = 60, letters: str = "abdegiklmnorstü
 def make_tokenizer(
     folder: Path, algorithm: str, texts: list[str], style: str = "decoder", size: int = 360
 ) -> Tokenizer:
-    """A tokenizer's folder, trained by the library's own trainers: byte-level "bpe", "sentencepiece" (BPE with marks
-    for spaces, bytes, and no splitter, as Llama 2 has it), "wordpiece" or "unigram"."""
+    """A tokenizer's folder: byte-level "bpe" and "sentencepiece" (BPE with marks for spaces, bytes, and no splitter,
+    as Llama 2 has it) by the library's own trainer, "wordpiece" by ours, "unigram" of frequent pieces."""
     from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
     from tokenizers import Tokenizer as Fast
 
@@ -66,20 +68,36 @@ def make_tokenizer(
         description["added_tokens"] = [e for e in description["added_tokens"] if e["content"] in specials]
         fast = Fast.from_str(json.dumps(description))
     elif algorithm == "wordpiece":
-        fast = Fast(models.WordPiece(unk_token=unk))
-        fast.normalizer, fast.pre_tokenizer = (
-            normalizers.BertNormalizer(lowercase=False),
-            pre_tokenizers.BertPreTokenizer(),
-        )
-        fast.decoder = decoders.WordPiece(cleanup=False)
-        fast.train_from_iterator(texts, trainers.WordPieceTrainer(**options))
+        fast = wordpiece(texts, size, specials)  # the library's own trainer gives other ids in each process
     else:
         fast = Fast(models.Unigram())
         fast.normalizer, fast.decoder = normalizers.Sequence(marks), spaces
         fast.pre_tokenizer = pre_tokenizers.Split(Regex("\u2581*[^\u2581]*"), behavior="isolated")
-        fast.train_from_iterator(texts, trainers.UnigramTrainer(unk_token=unk, **options))
+        # No trainer: the library's sums in the order of a hash table, and so differs from process to process.
+        pieces = [(token, 0.0) for token in specials] + frequent_pieces(texts, size - len(specials))
+        fast.model = models.Unigram(pieces, unk_id=specials.index(unk))
     write_folder(folder, fast, finish(fast, style))  # type: ignore[arg-type]
     return Tokenizer.open(folder)
+
+
+def frequent_pieces(texts: list[str], number: int) -> list[tuple[str, float]]:
+    """Every letter and the most frequent longer pieces of words, with scores by which a piece is never cut."""
+    words = Counter(word for text in texts for word in ("\u2581" + text.replace(" ", " \u2581")).split(" "))
+    counts: Counter[str] = Counter()
+    for word, count in words.items():
+        for start in range(len(word)):
+            for end in range(start + 1, min(start + 6, len(word)) + 1):
+                counts[word[start:end]] += count
+    ranked = sorted(counts, key=lambda piece: (len(piece) > 1, -counts[piece] * len(piece), piece))[:number]
+    return [(piece, -5 - 4 * place / len(ranked)) for place, piece in enumerate(ranked)]
+
+
+def made_by(step: Step[Any, Any], folder: Path, **parameters: Any) -> tuple[Tokenizer, dict[str, Any]]:
+    """The tokenizer that a step writes, without a store, and its counts."""
+    folder.mkdir()
+    context = StepContext(folder, folder.name, {})
+    step.function(context, **parameters)
+    return Tokenizer.open(folder), context.counts
 
 
 def make_model(folder: Path, backbone: str, tokenizer: Tokenizer, extra_rows: int = 0, **options: Any) -> Model:

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_vocabularies import change, made_texts, make_corpus, make_model, make_tokenizer
+from made_vocabularies import change, made_by, made_texts, make_corpus, make_model, make_tokenizer
 
 from seedbed.core.errors import InputError
-from seedbed.core.step import StepContext
 from seedbed.surgery.vocabulary.extend import extend_tokenizer
 from seedbed.vocabulary.artifact import Tokenizer
 
@@ -23,10 +22,7 @@ KINDS = ["bpe", "sentencepiece", "wordpiece", "unigram"]
 
 
 def extend(tokenizer: Tokenizer, corpus: Any, folder: Path, **parameters: Any) -> tuple[Tokenizer, dict[str, Any]]:
-    folder.mkdir()
-    context = StepContext(folder, "extended", {})
-    extend_tokenizer.function(context, tokenizer=tokenizer, corpus=corpus, **parameters)
-    return Tokenizer.open(folder), context.counts
+    return made_by(extend_tokenizer, folder, tokenizer=tokenizer, corpus=corpus, **parameters)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from made_vocabularies import change, made_texts, make_corpus, make_model, make_tokenizer
+from made_vocabularies import change, made_by, made_texts, make_corpus, make_model, make_tokenizer
 
 from seedbed.core.errors import InputError
 from seedbed.core.step import StepContext
@@ -21,10 +21,7 @@ KINDS = ["bpe", "sentencepiece", "wordpiece", "unigram"]
 
 
 def trim(tokenizer: Tokenizer, corpus: Any, folder: Path, **parameters: Any) -> tuple[Tokenizer, dict[str, Any]]:
-    folder.mkdir()
-    context = StepContext(folder, "trimmed", {})
-    trim_tokenizer.function(context, tokenizer=tokenizer, corpus=corpus, **parameters)
-    return Tokenizer.open(folder), context.counts
+    return made_by(trim_tokenizer, folder, tokenizer=tokenizer, corpus=corpus, **parameters)
 
 
 @pytest.mark.parametrize("style", ["encoder", "decoder"])
