@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import signal
 import tarfile
@@ -13,10 +14,14 @@ from typing import Any
 import pytest
 
 from seedbed.core.errors import InputError
+from seedbed.core.files import list_files
 from seedbed.core.source import Source
 from seedbed.corpus.documents import Document
 from seedbed.corpus.input.files import InputFile
 from seedbed.corpus.input.side_by_side import READERS, documents_of_files
+from seedbed.recipe.execute import Workspace, run_plan
+from seedbed.recipe.plan import make_plan
+from seedbed.recipe.recipe import Recipe
 
 
 def crawl(first: int, count: int) -> bytes:
@@ -52,6 +57,23 @@ def test_the_same_items_in_the_same_order(tmp_path: Path, helpers: Any, monkeypa
     items, passed = found[1]
     assert len(items) > 300 and passed["type image/png"] > 30
     assert any(not isinstance(item, Document) for item in items)
+
+
+def test_the_same_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """File by file, quarantine and counts included."""
+    path = str(crawls(tmp_path / "in"))
+    steps = {"corpus": {"build_corpus": {"read": [{"warc": {"path": path}}], "curate": ["exact_duplicates"]}}}
+    folders = []
+    for processes in ("1", "2"):
+        monkeypatch.setenv(READERS, processes)
+        plan = make_plan(Recipe("same", steps), Workspace(tmp_path / processes).store)
+        folders.append(run_plan(plan, say=lambda line: None)["corpus"].path)
+    files = [{str(p.relative_to(folder)): p.read_bytes() for p in list_files(folder)} for folder in folders]
+    assert any(name.startswith("dropped") for name in files[0]) and files[0].pop("manifest.json")
+    assert files[1].pop("manifest.json") and files[0] == files[1]
+    one, two = (json.loads((folder / "manifest.json").read_text()) for folder in folders)
+    assert one["counts"] == two["counts"] and one["files"] == two["files"]
+    assert one["fingerprint"] == two["fingerprint"]
 
 
 def test_errors_are_those_of_one_process(tmp_path: Path, helpers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
