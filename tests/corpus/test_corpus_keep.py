@@ -50,6 +50,8 @@ def python_names(row: dict[str, str]) -> dict[str, Any]:
         "lower(license) == 'cc0'",
         "chars / 2 > 2.5",
         "lines >= 1",
+        "words - 3 in [-1, 2.5, -3]",
+        "-words not in (-2, -4)",
     ],
 )
 def test_an_expression_means_what_it_means_in_python(expression: str, helpers: Any) -> None:

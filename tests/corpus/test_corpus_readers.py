@@ -206,6 +206,27 @@ def test_bytes_that_are_not_utf8_cost_one_line(tmp_path: Path, helpers: Any) -> 
     assert reasons[4] == "field 'text' is no text but int"
 
 
+def test_an_array_in_a_json_file(tmp_path: Path, helpers: Any) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    rows: list[Any] = [{"text": "one", "id": "a"}, {"text": "two"}, [3], {"text": "four", "n": {"m": 1}}]
+    (folder / "1.json").write_text(json.dumps(rows))
+    (folder / "2.json").write_text("\ufeff\n" + json.dumps(rows, indent=2))
+    (folder / "3.json.gz").write_bytes(gzip.compress(json.dumps({"text": "alone"}, indent=1).encode()))
+    (folder / "4.json").write_text('{"text": "line 1"}\n{"text": "line 2"}\n')
+    (folder / "5.json").write_text('[\n{"text": "cut"},\n')  # no array: each line speaks for itself
+    (folder / "6.jsonl").write_text('[{"text": "no array in JSON Lines"}]')
+    (folder / "7.json").write_text('{"text":\n{"text": "after a broken line"}\n')
+    documents, broken = helpers.read("jsonl", path=str(folder))
+    texts = ["one", "two", "four"] * 2 + ["alone", "line 1", "line 2", "after a broken line"]
+    assert [document.text for document in documents] == texts
+    assert [document.id for document in documents[:3]] == ["a", "in/1.json:2", "in/1.json:4"]
+    assert documents[2].metadata == {"n": {"m": 1}} and documents[7].id == "in/4.json:1"
+    assert [(row.file.rsplit("/", 1)[1], row.line) for row in broken] == [
+        ("1.json", 3), ("2.json", 3), ("5.json", 1), ("5.json", 2), ("6.jsonl", 1), ("7.json", 1),
+    ]  # fmt: skip
+
+
 def test_the_fields_of_dolma_and_datatrove(tmp_path: Path, helpers: Any) -> None:
     rows = [
         {"id": "d1", "text": "a", "source": "wiki", "added": "2024", "metadata": {"url": "u"}, "license": "CC0"},

@@ -74,10 +74,19 @@ def _check(node: ast.AST, expression: str) -> None:
 def _check_comparison(op: ast.cmpop, right: ast.expr, expression: str) -> None:
     is_membership = isinstance(op, ast.In | ast.NotIn)
     if isinstance(right, ast.List | ast.Tuple):
-        if not is_membership or not all(isinstance(item, ast.Constant) for item in right.elts):
+        if not is_membership or not all(map(_is_plain, right.elts)):
             raise InputError(_KEY, "a list stands only after `in`, and holds plain values", value=expression)
     elif is_membership and not isinstance(right, ast.Name | ast.Call):
         raise InputError(_KEY, "`in` wants a list, or a column with text", value=expression)
+
+
+def _is_plain(node: ast.expr) -> bool:
+    """A value, or a negative number."""
+    return isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Constant)
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def translate(tree: ast.expr, frame: DataFrame, expression: str) -> tuple[Expression, dict[str, Expression]]:
@@ -125,7 +134,10 @@ class _Translator:
             combine = operator.and_ if isinstance(node.op, ast.And) else operator.or_
             return functools.reduce(combine, map(self.of, node.values))
         if isinstance(node, ast.UnaryOp):
-            return ~self.of(node.operand) if isinstance(node.op, ast.Not) else 0 - self.of(node.operand)
+            if isinstance(node.op, ast.Not):
+                return ~self.of(node.operand)
+            value = getattr(node.operand, "value", None)
+            return daft.lit(-value) if isinstance(value, int | float) else 0 - self.of(node.operand)
         if isinstance(node, ast.BinOp):
             right = self.of(node.right)
             if isinstance(node.op, ast.Div | ast.FloorDiv | ast.Mod):  # Daft stops at whole numbers by zero
@@ -145,7 +157,10 @@ class _Translator:
     def _compared(self, left: ast.expr, op: ast.cmpop, right: ast.expr) -> Any:
         if not isinstance(op, ast.In | ast.NotIn):
             return _COMPARE[type(op)](self.of(left), self.of(right))
-        if isinstance(right, ast.List | ast.Tuple):
+        if isinstance(right, ast.List | ast.Tuple) and any(not _is_text(item) for item in right.elts):
+            # one by one: Daft's own wants one type of number, and fails on what is computed
+            inside = functools.reduce(operator.or_, [self.of(left) == self.of(item) for item in right.elts])
+        elif isinstance(right, ast.List | ast.Tuple):
             inside = self.of(left).is_in([self.of(item) for item in right.elts])
         else:
             from .engine import functions

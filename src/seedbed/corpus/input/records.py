@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import difflib
+import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,7 +120,35 @@ def documents_of(
 
 def jsonl_records(file: InputFile) -> Iterator[Record]:
     """One JSON object a line; blank lines are passed over."""
-    for item in file.lines():
+    return _of_lines(file.lines(), file)
+
+
+def json_records(file: InputFile) -> Iterator[Record]:
+    """One array of objects, or one object, over any number of lines; else JSON Lines. An element's number is its place
+    in the array. An array is read whole, and no larger than a record may be."""
+    lines, held, size, begun = file.lines(), list[tuple[int, str] | Unreadable](), 0, False
+    for item in lines:
+        held.append(item)
+        if isinstance(item, Unreadable):
+            break
+        size += len(item[1])
+        if not begun and item[1].strip():
+            begun = True
+            if item[1].lstrip()[0] not in "[{" or isinstance(_parsed(item[1]), dict):
+                break
+        if size > file.limits.record:
+            break
+    else:
+        whole = _parsed("\n".join(item[1] for item in held if not isinstance(item, Unreadable)))
+        if isinstance(whole, list | dict):
+            for number, value in enumerate([whole] if isinstance(whole, dict) else whole, 1):
+                yield _object(value, number, file)
+            return
+    yield from _of_lines(itertools.chain(held, lines), file)
+
+
+def _of_lines(lines: Iterable[tuple[int, str] | Unreadable], file: InputFile) -> Iterator[Record]:
+    for item in lines:
         if isinstance(item, Unreadable):
             yield item
             continue
@@ -127,14 +156,25 @@ def jsonl_records(file: InputFile) -> Iterator[Record]:
         if not text or text.isspace():
             continue
         try:
-            record = json.loads(text)
+            value = json.loads(text)
         except (ValueError, RecursionError) as error:
             yield Unreadable(file.where, number, f"not JSON: {error}")
             continue
-        if isinstance(record, dict):
-            yield number, record
-        else:
-            yield Unreadable(file.where, number, f"no JSON object but {type(record).__name__}")
+        yield _object(value, number, file)
+
+
+def _object(value: Any, number: int, file: InputFile) -> Record:
+    if isinstance(value, dict):
+        return number, value
+    return Unreadable(file.where, number, f"no JSON object but {type(value).__name__}")
+
+
+def _parsed(text: str) -> Any:
+    """None for what is no JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def csv_records(file: InputFile, delimiter: str = "") -> Iterator[Record]:
@@ -268,7 +308,7 @@ STREAMS: dict[str, RecordStream] = {
     ".pq": parquet_records,
     ".jsonl": jsonl_records,
     ".ndjson": jsonl_records,
-    ".json": jsonl_records,
+    ".json": json_records,
     ".csv": csv_records,
     ".tsv": csv_records,
 }
