@@ -20,9 +20,10 @@ import zstandard
 
 from seedbed.core.errors import InputError
 from seedbed.corpus import readers
-from seedbed.corpus.documents import COLUMNS
+from seedbed.corpus.documents import COLUMNS, Document
 from seedbed.corpus.input.files import InputFile
 from seedbed.corpus.input.records import arrow_records
+from seedbed.corpus.tables import row_of
 
 TEXTS = ["The first text.", "Ein zweiter, mit Umlaut: größer.", "第三\nwith a line end"]
 EMPTY_FILES = {
@@ -423,3 +424,8 @@ def test_an_arrow_file_and_one_large_batch(tmp_path: Path) -> None:
     wanted = [(number, {"text": text}) for number, text in enumerate(texts, 1)]
     assert list(arrow_records(InputFile.at(tmp_path / "a.arrow"))) == wanted
     assert list(arrow_records(InputFile.at(tmp_path / "b.arrow"))) == wanted
+
+
+def test_numbers_that_json_does_not_know_become_null() -> None:
+    document = Document("a", "text", metadata={"score": float("nan"), "more": {"x": [1.5, float("inf")]}})
+    assert row_of(document)[-1] == '{"more": {"x": [1.5, null]}, "score": null}'

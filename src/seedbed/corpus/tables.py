@@ -18,6 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from seedbed.core.files import finite
+
 from .documents import COLUMNS, Document
 
 SCHEMA = pa.schema([pa.field(name, pa.string()) for name in COLUMNS])
@@ -32,7 +34,10 @@ Row = tuple[str, str, str, str, str, str]  # in the order of COLUMNS
 
 def row_of(document: Document) -> Row:
     """A document's row; its metadata as a JSON object."""
-    metadata = _ENCODER.encode(document.metadata)
+    try:
+        metadata = _ENCODER.encode(document.metadata)
+    except ValueError:  # a number that JSON does not know
+        metadata = _ENCODER.encode(finite(document.metadata))
     return (document.id, document.text, document.source, document.domain, document.license, metadata)
 
 
@@ -228,4 +233,4 @@ def _as_text(value: Any) -> str:
     return f"<{len(value)} bytes>" if isinstance(value, bytes) else str(value)
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, default=_as_text)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, allow_nan=False, default=_as_text)

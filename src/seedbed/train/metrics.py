@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from seedbed.core.files import finite
 from seedbed.train.logs import AppendLog
 
 METRICS = "metrics.jsonl"
@@ -25,13 +26,7 @@ class MetricsLog(AppendLog):
     def write(self, record: dict[str, Any]) -> None:
         """One line. Numbers that JSON does not know become null."""
         if self.path is not None:
-            self.append((json.dumps(_finite(record), allow_nan=False) + "\n").encode())
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+            self.append((json.dumps(finite(record), allow_nan=False) + "\n").encode())
 
 
 class Progress:
