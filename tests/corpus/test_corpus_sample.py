@@ -20,7 +20,7 @@ def kept(method: Sample, helpers: Any, texts: dict[str, str] = TEXTS, partitions
 
 def test_as_many_as_asked_for(helpers: Any) -> None:
     assert len(kept(Sample(documents=37), helpers)) == 37
-    assert 0.2 < len(kept(Sample(share=0.25), helpers)) / len(TEXTS) < 0.3
+    assert len(kept(Sample(share=0.25), helpers)) == 100
     found = [len(TEXTS[id].encode()) for id in kept(Sample(bytes=500), helpers)]
     assert 500 <= sum(found) < 500 + 14  # the longest text has 14 bytes
 
@@ -41,9 +41,16 @@ def test_samples_are_nested_whatever_they_are_measured_in(helpers: Any) -> None:
 
 
 def test_ids_alone_decide(helpers: Any) -> None:
+    """Whatever the order, the parts and the texts."""
     found = kept(Sample(share=0.3), helpers)
-    others = dict.fromkeys(list(reversed(TEXTS))[:250], "x")
-    assert kept(Sample(share=0.3), helpers, others, partitions=3) == found & set(others)
+    assert kept(Sample(share=0.3), helpers, dict.fromkeys(reversed(TEXTS), "x"), partitions=3) == found
+
+
+def test_a_share_of_a_sample(helpers: Any) -> None:
+    """As large as it says, although the numbers of a sample's documents are the small ones."""
+    some = {id: TEXTS[id] for id in kept(Sample(share=0.5), helpers)}
+    assert len(kept(Sample(share=0.5), helpers, some)) == 100
+    assert len(kept(Sample(share=0.001), helpers, some)) == 0
 
 
 def test_where_there_is_less_all_stay(helpers: Any) -> None:

@@ -14,14 +14,15 @@ if TYPE_CHECKING:
     from daft import DataFrame, Series
 
 
-@curation.register("sample")
+@curation.register("sample", version=2)
 class Sample:
     """Keeps a share of the documents, or as few as reach a number of documents or of bytes; exactly one is given.
 
     Every document has a number that depends on its id and `seed` alone, and those with the smallest numbers stay. So
-    of two samples with one seed the smaller is a part of the larger, whatever each of them is measured in. A share
-    is met up to chance; `bytes` (of UTF-8 text) are exceeded by a part of one document at most; where there is less
-    than asked for, all stay. Memory: 16 bytes a document, none for a share.
+    of two samples with one seed the smaller is a part of the larger, whatever each of them is measured in. And so
+    documents that a sample with this seed has left stay before all others: a corpus that is put together of such
+    samples wants another seed. `bytes` (of UTF-8 text) are exceeded by a part of one document at most; where there is
+    less than asked for, all stay. Memory: 16 bytes a document.
     """
 
     def __init__(
@@ -53,8 +54,6 @@ class Sample:
 
     def _last(self, frame: DataFrame) -> int:
         """The largest number that stays."""
-        if self.share is not None:
-            return int(self.share * 2.0**64) - 1
         from seedbed.corpus.engine import daft, functions
 
         numbers, sizes = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
@@ -67,6 +66,10 @@ class Sample:
             return -1
         order = np.argsort(number_N)
         place = (self.documents or 0) - 1
+        if self.share is not None:
+            place = round(self.share * len(order)) - 1
+            if place < 0:
+                return -1
         if self.bytes is not None:
             place = int(np.searchsorted(np.cumsum(size_N[order]), self.bytes))
         return int(number_N[order[min(place, len(order) - 1)]])
