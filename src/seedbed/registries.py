@@ -23,6 +23,7 @@ _PLACES = {
     "interventions": "seedbed.train:interventions",
     "growth": "seedbed.surgery:growth",
     "initializers": "seedbed.surgery.initializer:initializers",
+    "position_rules": "seedbed.surgery.positions.rule:position_rules",
     "tasks": "seedbed.evaluate:tasks",
     "worlds": "seedbed.worlds:worlds",
 }

@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch.nn import functional
 
+from seedbed.core.errors import InputError
 from seedbed.models.architecture import ACTIVATIONS
-from seedbed.models.attention import attend, attention_mask, merge_heads, rope_table, split_heads
+from seedbed.models.attention import attend, attention_mask, kernel_mask, merge_heads, rope_table, split_heads
 from seedbed.models.cross_entropy import linear_cross_entropy
-from seedbed.models.kernel import choose_kernel
+from seedbed.models.kernel import _probe, choose_kernel
 from seedbed.models.layers import Norm, activate, gated
 
 Tensor = torch.Tensor
@@ -129,9 +130,7 @@ def test_attention(kernel: str, causal: bool, heads: tuple[int, int], positions:
 
     def ours(qkv: Tensor) -> Tensor:
         q, k, v = split_heads(qkv, *heads, rope)
-        mask = None
-        if packed:
-            mask = attention_mask(segments, length, causal=causal, window=None, device=device, dtype=dtype)
+        mask = kernel_mask(kernel, segments, length, causal=causal, window=None, device=device, dtype=dtype)
         return merge_heads(attend(q, k, v, mask, causal=causal, kernel=kernel))
 
     qkv = draw(rows, length, (heads[0] + 2 * heads[1]) * width)
@@ -157,7 +156,35 @@ def test_probe_chooses_and_remembers() -> None:
     assert first[0] in ("products", "sdpa") and first[0] in first[1] and "ms" in first[1]
     assert choose_kernel(torch.device("cpu"), torch.float32, **shape) is first
     assert choose_kernel(torch.device("cpu"), torch.float32, **{**shape, "length": 1 << 15})[0] == "sdpa"
-    assert choose_kernel(torch.device("cuda"), torch.float32, **shape)[0] == "sdpa"
+    assert choose_kernel(torch.device("cuda"), torch.float32, **{**shape, "head_width": 8})[0] == "sdpa"
+
+
+def test_a_kernel_that_fails_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On CPUs FlexAttention has no gradients, as a GPU's compiler may fail."""
+    q, device = (1, 2, 2, 32, 16), torch.device("cpu")
+    name, note = _probe(["flex", "sdpa"], device, torch.float32, q, causal=True)
+    assert name == "sdpa" and "flex failed" in note and "no gradients" in note
+    with pytest.raises(InputError, match="no gradients"):
+        _probe(["flex"], device, torch.float32, q, causal=True)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("heads", [(4, 4), (4, 2)])
+@pytest.mark.parametrize(("packed", "window"), [(False, None), (True, None), (False, 3), (True, 2)])
+def test_flex_attention(causal: bool, heads: tuple[int, int], packed: bool, window: int | None) -> None:
+    """The values of the products; rows of no whole number of blocks, padding too."""
+    rows, length, width, device = 2, 37, 16, torch.device("cpu")
+    segments = None
+    if packed:
+        segments = torch.tensor([[0] * 11 + [1] * 20 + [2] * 6, [0] * 30 + [-1] * 7])
+    with torch.no_grad():
+        q, k, v = split_heads(draw(rows, length, (heads[0] + 2 * heads[1]) * width, dtype=torch.float32), *heads, None)
+        found = {}
+        for kernel in ("products", "flex"):
+            options = {"causal": causal, "window": window, "device": device, "dtype": torch.float32}
+            mask = kernel_mask(kernel, segments, length, **options)
+            found[kernel] = attend(q, k, v, mask, causal=causal, kernel=kernel)
+    torch.testing.assert_close(found["flex"], found["products"], atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("bias", [True, False])

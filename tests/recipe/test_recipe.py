@@ -72,6 +72,56 @@ def test_variables_are_put_in_where_they_are_named():
         recipe.overridden(["data=[1]"])
 
 
+PRESETS = """
+presets:
+  small: {size: 8, encoder.length: 64}
+  fast: {encoder.optimizer: {adamw: {lr: 3e-3}}, encoder.length: 32}
+variables: {size: 16}
+"""
+
+
+def test_a_preset_stands_for_its_overrides(tmp_path):
+    (tmp_path / "demo.yaml").write_text(TEXT + PRESETS)
+    recipe = load_recipe(tmp_path / "demo.yaml")
+    by_hand = recipe.overridden(["size=8", "encoder.length=64"])
+    for given in (["preset=small"], {"preset": "small"}):
+        assert recipe.overridden(given) == by_hand
+    assert recipe.variables == {"size": 16} and "length" not in recipe.steps["encoder"]["pretrain"]
+    both = recipe.overridden(["encoder.optimizer.adamw.lr=1e-4", "preset=small", "preset=fast"])
+    assert both == recipe.overridden({"preset": ["small", "fast"], "encoder.optimizer.adamw.lr": 1e-4})
+    pretrain = both.steps["encoder"]["pretrain"]
+    assert pretrain["length"] == 32 and pretrain["optimizer"] == {"adamw": {"lr": 1e-4}}  # single ones come last
+    assert recipe.overridden(["preset=fast"]).steps["encoder"]["pretrain"]["optimizer"] == {"adamw": {"lr": 3e-3}}
+    as_run = parse_recipe(yaml.safe_load(both.as_yaml()))
+    assert as_run.steps == both.steps and as_run.variables == both.variables and not as_run.presets
+    with pytest.raises(InputError, match="did you mean 'small'"):
+        recipe.overridden(["preset=smal"])
+
+
+@pytest.mark.parametrize(
+    ("presets", "words"),
+    [
+        ([], "a mapping of names"),
+        ({"a b": {"seed": 1}}, "presets.a b: is no name"),
+        ({"a": {}}, "presets.a: is no mapping"),
+        ({"a": {"preset": "b"}, "b": {"seed": 1}}, "a preset names no other"),
+        ({"a": {"encoder.lenght": 8}}, "presets.a.encoder.lenght: unknown parameter"),
+    ],
+)
+def test_a_wrong_preset_is_an_error_before_it_is_used(presets, words):
+    content = {**yaml.safe_load(TEXT), "presets": presets or [1]}
+    with pytest.raises(InputError, match=words):
+        parse_recipe(content)
+
+
+def test_a_run_can_have_another_name(recipe):
+    assert recipe.overridden(["name=slovene"]).name == "slovene"
+    with pytest.raises(InputError, match="is no name"):
+        recipe.overridden(["name=../elsewhere"])
+    named = parse_recipe({"variables": {"name": "x", "preset": "y"}, "steps": recipe.steps})
+    assert named.overridden(["name=a", "preset=b"]).variables == {"name": "a", "preset": "b"}  # a variable comes first
+
+
 @pytest.mark.parametrize(
     ("override", "words"),
     [

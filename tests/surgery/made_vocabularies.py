@@ -114,10 +114,14 @@ def make_model(folder: Path, backbone: str, tokenizer: Tokenizer, extra_rows: in
 
 def change(model: Model, tokenizer: Tokenizer, folder: Path, method: Any = "overlap", seed: int = 0) -> Model:
     """The step, without a store; its counts are an attribute of the model."""
+    return change_with(model, tokenizer, folder, initializers.parse(method).build(), seed)
+
+
+def change_with(model: Model, tokenizer: Tokenizer, folder: Path, method: Any, seed: int = 0) -> Model:
+    """The same by an initializer that is made already."""
     folder.mkdir(parents=True)
-    context = StepContext(folder, "changed", {"method": method})
-    built = initializers.parse(method).build()
-    change_vocabulary.function(context, model=model, tokenizer=tokenizer, method=built, seed=seed)
+    context = StepContext(folder, "changed", {"method": f"{method}"})
+    change_vocabulary.function(context, model=model, tokenizer=tokenizer, method=method, seed=seed)
     changed = Model.open(folder)
     changed.seen = context.counts  # type: ignore[attr-defined]
     return changed

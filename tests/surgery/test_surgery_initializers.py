@@ -159,7 +159,7 @@ def test_the_loss_of_distillation(backbone: str, changes: dict[str, Change], cor
     moved[1, 3] += 1e-2
     other = float(Distiller(change, tokens_M, moved).loss(contexts).detach())
     assert float(distiller.rows_MD.grad[1, 3]) == pytest.approx((other - float(loss.detach())) / 1e-2, rel=0.05)
-    assert all(parameter.grad is None for parameter in distiller.hidden.parameters())
+    assert all(parameter.grad is None for parameter in distiller.network.parameters())
 
 
 @pytest.mark.parametrize("backbone", ["decoder", "encoder"])

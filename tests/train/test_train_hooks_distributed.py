@@ -28,6 +28,7 @@ def run_all(place: Path) -> None:
         "tracing": [*tracing, ("keep_checkpoints", {"steps": [0, 3]})],
         "curricula": [("batch_size", {"schedule": RISE}), ("row_length", {"schedule": RISE})],
         "forgetting": [("active_forgetting", {"every": 3})],
+        "languages": [("language_embeddings", {})],
     }
     for name, some in chosen.items():
         hooks = [interventions.create(n, **p) for n, p in some]
@@ -55,7 +56,7 @@ TWO = """
 def test_two_processes_decide_as_one(tmp_path: Path) -> None:
     launch(TWO, tmp_path, tmp_path / "two")
     run_all(tmp_path / "one")
-    for name in ("tracing", "curricula", "forgetting", "spikes"):
+    for name in ("tracing", "curricula", "forgetting", "languages", "spikes"):
         ours, theirs = (log_without_times(tmp_path / number / name) for number in ("one", "two"))
         assert len(ours) == len(theirs)
         for mine, other in zip(ours, theirs, strict=True):

@@ -23,6 +23,7 @@ from seedbed.core.errors import InputError
 from seedbed.recipe.execute import Workspace, run_plan, workspace
 from seedbed.recipe.plan import make_plan
 from seedbed.recipe.recipe import Recipe
+from seedbed.train.numerics import compilation
 
 
 def lines(artifact: Artifact) -> list[dict[str, Any]]:
@@ -151,6 +152,7 @@ def test_settings_reach_the_run(world: World) -> None:
         ({"budget": "12 parsecs"}, "unknown unit 'parsecs'"),
         ({"objectiv": "mlm"}, "did you mean 'objective'"),
         ({"data": {}}, "data: names no source"),
+        ({"compile": "graphs"}, "compile: CUDA graphs need a CUDA device"),
     ],
 )
 def test_what_does_not_fit_is_named(parameters: dict[str, Any], message: str, world: World) -> None:
@@ -292,6 +294,50 @@ def test_a_killed_step_goes_on_when_it_is_run_again(
         assert (cut.path / name).read_bytes() == (whole.path / name).read_bytes()
 
 
+def test_what_the_compiler_takes() -> None:
+    network, toy = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
+    network.compile_layers = lambda graphs: None  # type: ignore[assignment]
+    cpu, options = torch.device("cpu"), {"touched": False, "sharded": False}
+    assert compilation("auto", network, cpu, **options) == "none"
+    assert compilation("layers", network, cpu, touched=True, sharded=False) == "layers", "if asked for"
+    assert compilation("graphs", network, torch.device("cuda"), **options) == "graphs"
+    assert compilation("auto", network, torch.device("cuda"), touched=True, sharded=False) == "none"
+    with pytest.raises(InputError, match="compile: this network has no layers"):
+        compilation("layers", toy, cpu, **options)
+    with pytest.raises(InputError, match="compile: is not for `sharding: full`"):
+        compilation("layers", network, cpu, touched=False, sharded=True)
+
+
+def test_on_another_device_the_kernel_is_chosen_anew(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that began on a GPU, with a kernel that has no gradients here, goes on on a CPU."""
+    from seedbed.objectives.mlm import MaskedLanguageModeling
+    from seedbed.train.checkpoint import Checkpoint
+
+    real_loss, real_state, calls = MaskedLanguageModeling.loss, Checkpoint.state, iter(range(1000))
+
+    def failing(self: Any, network: Any, examples: Any) -> Any:
+        if next(calls) == 12:  # two for each step
+            raise RuntimeError("gone")
+        return real_loss(self, network, examples)
+
+    def of_a_gpu(self: Any) -> Any:
+        state = real_state(self)
+        return {**state, "numerics": {**state["numerics"], "device": "cuda", "kernel": "flex", "compiled": "layers"}}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MaskedLanguageModeling, "loss", failing)
+        with pytest.raises(RuntimeError, match="gone"):
+            world.pretrain(tmp_path)
+    said: list[str] = []
+    monkeypatch.setattr(Checkpoint, "state", of_a_gpu)
+    monkeypatch.setattr("seedbed.train.session.differences", lambda saved, device, say: said.append(saved["device"]))
+    model = world.pretrain(tmp_path)
+    assert said == ["cuda"] and len(lines(model)) == 12
+    assert model.counts["numerics"] == {**model.counts["numerics"], "device": "cpu", "compiled": "none"}
+
+
 def test_a_run_does_not_import_torchs_compiler(tmp_path: Path) -> None:
     """Two seconds of every start, for what it does not use."""
     code = (
@@ -302,3 +348,16 @@ def test_a_run_does_not_import_torchs_compiler(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code, str(tmp_path)]
     output = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True).stdout
     assert output.splitlines()[-1] == "[]"
+
+
+@pytest.mark.long
+def test_compiled_layers_learn_the_same(world: World, tmp_path: Path) -> None:
+    """By torch's compiler and a C++ compiler: the losses of the run without them, up to rounding, and a run that stops
+    half-way goes on with the same bytes."""
+    plain = world.pretrain(tmp_path / "plain", budget="12 steps")
+    whole = world.pretrain(tmp_path / "whole", budget="12 steps", compile="layers")
+    for mine, theirs in zip(lines(whole), lines(plain), strict=True):
+        assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-4)
+    assert whole.counts["numerics"]["compiled"] == "layers" and plain.counts["numerics"]["compiled"] == "none"
+    again = world.pretrain(tmp_path / "again", budget="12 steps", compile="layers")
+    assert (again.path / "model.safetensors").read_bytes() == (whole.path / "model.safetensors").read_bytes()

@@ -66,7 +66,7 @@ ALONE = [e.name for e in interventions if not any(parameter.required for paramet
 
 
 def test_what_the_contract_leaves_out_is_resumed_elsewhere() -> None:
-    assert set(interventions.names()) - set(ALONE) == {"task_loss"}, "see test_train_task_loss.py"
+    assert set(interventions.names()) - set(ALONE) == {"task_loss", "side_channels"}, "see their own tests"
 
 
 @pytest.mark.parametrize("name", ALONE)

@@ -43,7 +43,8 @@ def train_sharded(folder: Path | None, objective: str | Any = "mlm", **extra: An
 def settings(policy: str = "stop", *others: Intervention) -> dict[str, Any]:
     """An odd number of rows, so that processes differ in their number of micro-batches, and one held-out row, so that
     only the first has any."""
-    chosen = [interventions.create("validate", every=3), interventions.create("non_finite", policy=policy), *others]
+    chosen = [interventions.create("validate", every=3), interventions.create("non_finite", policy=policy)]
+    chosen += [interventions.create("language_embeddings"), *others]  # which has parameters of its own
     return {"rows": 7, "steps": 9, "interventions": chosen, "held_out": lambda rows: [MadeStream(9).next(1)]}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 
 from seedbed.core import distributed
 from seedbed.core.counters import integers, key, uniform
+from seedbed.data.artifact import TokenFile
 from seedbed.data.batch import Batch
 from seedbed.models import backbones
 from seedbed.objectives import Examples, Loss, objectives
@@ -23,6 +25,7 @@ from seedbed.train.loop import Loop
 from seedbed.train.metrics import METRICS, MetricsLog
 from seedbed.train.precision import Precision
 from seedbed.train.run import Run
+from seedbed.train.sources import Sources
 from seedbed.vocabulary.artifact import Vocabulary
 
 SIZE, LENGTH = 64, 16
@@ -88,6 +91,18 @@ class MadeStream:
         self.row, self.counts = state["row"], state["counts"]
 
 
+# a tokenizer that writes every token as one letter
+TOKENIZER: Any = SimpleNamespace(
+    load=lambda: SimpleNamespace(decode=lambda ids: "".join(chr(ord("A") + index % 26) for index in ids))
+)
+
+
+def made_sources() -> Sources:
+    """What the made stream is said to come from: one document."""
+    file = TokenFile(np.arange(SPECIALS, SIZE), [0], [SIZE - SPECIALS], [SIZE - SPECIALS], ["d0"])  # type: ignore[arg-type]
+    return Sources({"made": file}, {"made": 1.0}, {}, {"made": "made"}, {})
+
+
 class Marked:
     """An objective whose loss is changed where some rows of the run are in a micro-batch."""
 
@@ -141,6 +156,7 @@ def make_run(objective: str | Any = "mlm", *, steps: int = 12, rows: int = 8, se
     )
     stream = MadeStream(seed)
     for intervention in extra.get("interventions", []):
+        intervention.on_data(made_sources(), TOKENIZER)
         intervention.prepare(network, seed)
     values: dict[str, Any] = {
         "network": network,

@@ -121,6 +121,9 @@ def test_as_a_step_of_a_recipe(tmp_path, corpus):
         assert judged.problems(contents=True) == []
         again = measure_tokenizers(tokenizers={"own": tokenizer}, corpus=corpus, segmentations=files)
         assert again.path == judged.path
+        given = {"eng": {"unties": ["un", "tie", "s"]}}
+        words = measure_tokenizers(tokenizers={"own": tokenizer}, corpus=corpus, segmentations=given)
+        assert words.counts["tokenizers"] == judged.counts["tokenizers"], "words in the recipe are as good as a file"
         (tmp_path / "w.tsv").write_text("untied\tun @@tie @@d\n")
         other = measure_tokenizers(tokenizers={"own": tokenizer}, corpus=corpus, segmentations=files)
     assert other.path != judged.path, "the file's contents count"

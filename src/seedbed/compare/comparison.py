@@ -83,7 +83,7 @@ class Comparison:
         texts that begin with one: `1M tokens`): other texts say where data lie on a machine, or are set by the arms."""
         amounts = {name: value for name, value in self.recipe.variables.items() if is_amount(value)}
         facts = {
-            "recipe": [self.recipe.seed, self.recipe.steps, amounts],
+            "recipe": [self.recipe.seed, self.recipe.steps, amounts, *filter(None, [self.recipe.presets])],
             "arms": self.arms,
             "metrics": {metric.name: list(metric.paths) for metric in self.metrics},
             "settings": [self.equal, self.adjust, self.seeds, self.seeded, self.reference, self.expect],

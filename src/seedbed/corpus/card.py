@@ -129,6 +129,8 @@ def _blocks(
     )
     if truth is not None:
         origin = "made by Seedbed's `generate`: by a world of which is known what is true."
+    elif "prompts" in counts:
+        origin = "made by Seedbed's `generate_samples`: the end of each was written by a model."
     yield f"{kept['documents']:,} documents, {kept['bytes']:,} bytes of UTF-8 text, {origin}"
     yield (
         '```python\nfrom datasets import load_dataset\n\ncorpus = load_dataset("path/of/this/folder")\n```\n\n'

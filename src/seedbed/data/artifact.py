@@ -140,7 +140,7 @@ class _Column(Sequence[str]):
     def __getitem__(self, index: slice) -> list[str]: ...
     def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(self._number))]
+            return [text or "" for text in self._array.to_pylist()[index]]
         if not -self._number <= index < self._number:
             raise IndexError(index)
         return str(self._array[int(index) % self._number].as_py() or "")

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from .artifact import TokenFile
 
 _CUT = 40  # bits: rows of a run are fewer than 2 ** 40
 
@@ -24,7 +28,8 @@ class Batch:
     `pieces_N6` tells where each piece comes from: (row in the batch, start column, length, source, document, first
     token in the document), `sources` the names of the sources. A document is an index into that source's table.
     `seen_BL` are the segments of attention where they are others: context that is not to be learned is padding in
-    `segments_BL`, which no objective touches, and has the number of those who see it in `seen_BL`.
+    `segments_BL`, which no objective touches, and has the number of those who see it in `seen_BL`. `files` are the
+    sources' tables of documents, where they are known.
     """
 
     tokens_BL: np.ndarray
@@ -34,6 +39,7 @@ class Batch:
     pieces_N6: np.ndarray
     sources: tuple[str, ...]
     seen_BL: np.ndarray | None = None
+    files: tuple[TokenFile, ...] = ()
 
     @property
     def num_tokens(self) -> int:
@@ -59,6 +65,7 @@ class Batch:
             pieces,
             self.sources,
             None if self.seen_BL is None else self.seen_BL[rows],
+            self.files,
         )
 
     def cut(self, parts: int) -> Batch:
@@ -84,6 +91,7 @@ class Batch:
             (self.rows_B[:, None] + (np.arange(parts, dtype=np.int64) << _CUT)).ravel(),
             _cut_pieces(self.pieces_N6, parts, length),
             self.sources,
+            files=self.files,
         )
 
     def framed(self, before: Sequence[Sequence[int]], after: Sequence[Sequence[int]]) -> Batch:
@@ -111,7 +119,7 @@ class Batch:
             positions_BL[row, start:end] = np.arange(start, end) - begin.setdefault((row, segment), start)
         pieces_N6 = self.pieces_N6.copy()
         pieces_N6[:, 1] = start_N + before_N
-        return Batch(tokens_BL, segments_BL, positions_BL, self.rows_B, pieces_N6, self.sources, seen_BL)
+        return Batch(tokens_BL, segments_BL, positions_BL, self.rows_B, pieces_N6, self.sources, seen_BL, self.files)
 
 
 def _cut_pieces(pieces_N6: np.ndarray, parts: int, length: int) -> np.ndarray:

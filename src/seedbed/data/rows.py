@@ -149,6 +149,7 @@ def assemble(
         np.arange(first_row, first_row + len(rows), dtype=np.int64),
         np.stack([row_N, column_N, length_N, source_N, document_N, start_N], 1),
         names,
+        files=tuple(files),
     )
 
 

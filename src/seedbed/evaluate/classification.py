@@ -71,6 +71,9 @@ def network_predictions(
         yield system, seed, said_N
 
 
+Predict = Callable[[EvaluationContext, Labeled, Method, Training], Iterator[tuple[str, int | None, np.ndarray]]]
+
+
 def text_baselines(data: Labeled, train: Sequence[str], test: Sequence[str]) -> Iterator[tuple[str, None, np.ndarray]]:
     """The majority class, and a logistic regression on TF-IDF of words and pairs of words."""
     yield "majority", None, np.full(len(test), data.majority)
@@ -137,9 +140,10 @@ def label_records(
     columns: dict[str, type],
     text: Callable[[Record], str],
     rows: Callable[[Coder, list[Record]], list[Row]],
+    predict: Predict = network_predictions,
 ) -> TaskResult:
     """Run such a task: `text` is what baselines see of a record and what tells records apart, `rows` what networks
-    see."""
+    see, `predict` what asks them."""
     parts = load_parts(task.data, task.test, task.test_fraction, {**columns, task.label: object}, text)
     train_labels, test_labels = ([str(record[task.label]) for record in part] for part in parts)
     numbers = label_numbers(train_labels, test_labels, task.label)
@@ -157,7 +161,7 @@ def label_records(
     )
     names = [str(record.get("id", index)) for index, record in enumerate(test)]
     texts = [[text(record) for record in part] for part in (train, test)]
-    predictions = list(network_predictions(context, data, task.method, task.training))
+    predictions = list(predict(context, data, task.method, task.training))
     if context.baselines:
         predictions += text_baselines(data, *texts)
     runs = [classified(system, seed, said, data, names) for system, seed, said in predictions]

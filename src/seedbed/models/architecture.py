@@ -16,7 +16,7 @@ from seedbed.core.errors import InputError, unknown_key
 ACTIVATIONS = ("gelu", "gelu_tanh", "relu", "relu2", "silu")
 POSITIONS = ("rope", "learned", "none")
 NORMS = ("pre", "post")
-KERNELS = ("auto", "products", "sdpa")
+KERNELS = ("auto", "products", "sdpa", "flex")
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
-"""Attention: heads with rotary positions out of one fused projection, and two kernels to choose from.
+"""Attention: heads with rotary positions out of one fused projection, and the kernels to choose from.
 
 "products" is batched matrix products and a softmax with a backward of its own: on CPUs it is faster than torch's
 fused attention, whose bfloat16 backward is slow there, at the cost of keeping the probabilities (a value for each pair
-of tokens, head and layer). "sdpa" is `torch.nn.functional.scaled_dot_product_attention`.
+of tokens, head and layer). "sdpa" is `torch.nn.functional.scaled_dot_product_attention`. "flex" is FlexAttention, for
+GPUs (`flex`). Where torch's compiler takes a layer, all is written in plain operations, whose backward it derives and
+which it fuses by itself.
 
 Shapes: B rows, L tokens, C columns of the projection, K key-value heads, G query heads to each of them, E width of a
 head. Queries come as (K, B, G, L, E), keys and values as (K, B, L, E): then every product is over K * B matrices, and
@@ -15,6 +17,8 @@ from typing import Any
 
 import torch
 from torch.nn import functional
+
+from seedbed.models.flex import attend_flex, block_mask
 
 Tensor = torch.Tensor
 
@@ -58,6 +62,24 @@ def attention_mask(
     return torch.zeros(seen.shape, dtype=dtype, device=device).masked_fill_(~seen, float("-inf"))
 
 
+def kernel_mask(
+    kernel: str,
+    segments_BL: Tensor | None,
+    length: int,
+    *,
+    causal: bool,
+    window: int | None,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> Any:
+    """The mask as a kernel wants it."""
+    if kernel == "flex":
+        return block_mask(segments_BL, length, causal=causal, window=window, device=device)
+    if kernel == "sdpa" and segments_BL is None and window is None:
+        return None  # it has a causal path of its own, with no mask to read
+    return attention_mask(segments_BL, length, causal=causal, window=window, device=device, dtype=dtype)
+
+
 def split_heads(
     qkv_BLC: Tensor, heads: int, kv_heads: int, rope: tuple[Tensor, Tensor] | None
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -65,6 +87,8 @@ def split_heads(
 
     `rope` are the tables of `rope_table` in the projection's type, (L, E), or (B, L, E) where rows have their own.
     """
+    if torch.compiler.is_compiling():
+        return _plain_heads(qkv_BLC, heads, kv_heads, rope)
     cosine, sine = rope if rope is not None else (None, None)
     q, k, v = _SplitHeads.apply(qkv_BLC, (heads, kv_heads), cosine, sine)
     return q, k, v
@@ -75,14 +99,13 @@ def merge_heads(x_KBGLE: Tensor) -> Tensor:
     return x_KBGLE.permute(1, 3, 0, 2, 4).flatten(2)
 
 
-def attend(
-    q_KBGLE: Tensor, k_KBLE: Tensor, v_KBLE: Tensor, mask: Tensor | None, *, causal: bool, kernel: str
-) -> Tensor:
-    """softmax(q k' + mask) v, (K, B, G, L, E). A mask of None with `causal` means the plain causal one."""
+def attend(q_KBGLE: Tensor, k_KBLE: Tensor, v_KBLE: Tensor, mask: Any, *, causal: bool, kernel: str) -> Tensor:
+    """softmax(q k' + mask) v, (K, B, G, L, E), with a mask of `kernel_mask`."""
+    if kernel == "flex":
+        return attend_flex(q_KBGLE, k_KBLE, v_KBLE, mask)
     if kernel == "products":
-        if mask is None and causal:
-            x = q_KBGLE
-            mask = attention_mask(None, x.shape[3], causal=True, window=None, device=x.device, dtype=x.dtype)
+        if torch.compiler.is_compiling():
+            return _plain_products(q_KBGLE, k_KBLE, v_KBLE, mask)
         mixed: Tensor = _Products.apply(q_KBGLE, k_KBLE, v_KBLE, mask)
         return mixed
     assert kernel == "sdpa", kernel
@@ -136,6 +159,25 @@ class _SplitHeads(torch.autograd.Function):
         torch.addcmul(grad_q * cosine_q, grad_q.roll(half, -1), sine_q, value=-1, out=q)
         torch.addcmul(grad_k * cosine, grad_k.roll(half, -1), sine, value=-1, out=k)
         return grad, None, None, None
+
+
+def _plain_heads(
+    qkv_BLC: Tensor, heads: int, kv_heads: int, rope: tuple[Tensor, Tensor] | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    q, k, v = _head_views(qkv_BLC, heads, kv_heads)
+    q = q * q.shape[-1] ** -0.5
+    if rope is not None:
+        half = q.shape[-1] // 2
+        cosine, sine = rope
+        q = q * cosine.unsqueeze(-3) + q.roll(half, -1) * sine.unsqueeze(-3)
+        k = k * cosine + k.roll(half, -1) * sine
+    return q.contiguous(), k.contiguous(), v.contiguous()
+
+
+def _plain_products(q_KBGLE: Tensor, k_KBLE: Tensor, v_KBLE: Tensor, mask: Tensor | None) -> Tensor:
+    scores = (q_KBGLE.flatten(2, 3) @ k_KBLE.transpose(-1, -2)).unflatten(2, q_KBGLE.shape[2:4])
+    probabilities = (scores if mask is None else scores + mask[:, None]).softmax(-1)
+    return (probabilities.flatten(2, 3) @ v_KBLE).unflatten(2, q_KBGLE.shape[2:4])
 
 
 def _head_views(qkv_BLC: Tensor, heads: int, kv_heads: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -20,6 +20,7 @@ class Network(Protocol):
     width: int
     vocabulary_size: int
     max_length: int
+    added_embedding: torch.nn.Embedding | None  # what `Examples.added_TK` are rows of, while training only
 
     def hidden(
         self,

@@ -11,13 +11,14 @@ Shapes: B rows, L tokens, T positions, D width, V vocabulary.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.nn import functional
 
 from seedbed.core.errors import InputError
 from seedbed.models.architecture import KERNELS, Architecture, is_hidden
-from seedbed.models.attention import attend, attention_mask, merge_heads, rope_table, split_heads
+from seedbed.models.attention import attend, kernel_mask, merge_heads, rope_table, split_heads
 from seedbed.models.initialize import initialize
 from seedbed.models.kernel import choose_kernel
 from seedbed.models.layers import Linear, Norm, activate, gated
@@ -49,7 +50,7 @@ class Layer(torch.nn.Module):
         self.feedforward_in = Linear(a.width, sum(inner), a.feedforward_bias, parts=inner)
         self.feedforward_out = Linear(a.feedforward, a.width, a.feedforward_bias)
 
-    def forward(self, x: Tensor, rope: Rope | None, mask: Tensor | None, kernel: str) -> Tensor:
+    def forward(self, x: Tensor, rope: Rope | None, mask: Any, kernel: str) -> Tensor:
         if self.architecture.norm == "post":
             assert self.attention_norm is not None
             x = self.attention_norm(x + self.attend(x, rope, mask, kernel))
@@ -57,7 +58,7 @@ class Layer(torch.nn.Module):
         x = x + self.attend(self.attention_norm(x) if self.attention_norm else x, rope, mask, kernel)
         return x + self.feed(self.feedforward_norm(x))
 
-    def attend(self, x: Tensor, rope: Rope | None, mask: Tensor | None, kernel: str) -> Tensor:
+    def attend(self, x: Tensor, rope: Rope | None, mask: Any, kernel: str) -> Tensor:
         a = self.architecture
         q, k, v = split_heads(self.qkv(x), a.heads, a.kv_heads, rope)
         if a.query_scale != 1:
@@ -91,6 +92,8 @@ class Transformer(torch.nn.Module):
         self.head_norm = Norm(*norm) if a.head else None
         self.output_embedding = None if a.tied else Embedding(a.vocabulary_size, a.width)
         self.output_bias = torch.nn.Parameter(torch.empty(a.vocabulary_size)) if a.output_bias else None
+        self.added_embedding: torch.nn.Embedding | None = None  # given by who trains with it, and taken away again
+        self._graphs = False
         self._ropes: dict[tuple[float, torch.device, torch.dtype], Rope] = {}
         if seed is not None:
             for name, parameter in self.named_parameters():
@@ -104,7 +107,7 @@ class Transformer(torch.nn.Module):
         return stock_name(self.architecture)
 
     def use_kernel(self, name: str) -> None:
-        """Set the attention kernel: "products", "sdpa", or "auto" to choose by a probe at the first use."""
+        """Set the attention kernel: "products", "sdpa", "flex", or "auto" to choose by a probe at the first use."""
         if name not in KERNELS:
             raise InputError("kernel", "there is no such attention kernel", value=name, allowed=KERNELS)
         self.kernel = name
@@ -127,6 +130,14 @@ class Transformer(torch.nn.Module):
             return name
         return self.kernel
 
+    def compile_layers(self, *, graphs: bool) -> None:
+        """Let torch's compiler take each layer, all of one shape by one program; with `graphs` a GPU replays recorded
+        calls (CUDA graphs) in place of being told them one by one, and what `hidden` gives is to be used up, backward
+        included, before it is called again."""
+        self._graphs = graphs
+        for layer in self.layers:
+            layer.compile(mode="reduce-overhead" if graphs else None)
+
     def hidden(
         self, tokens_BL: Tensor, segments_BL: Tensor | None = None, positions_BL: Tensor | None = None
     ) -> Tensor:
@@ -135,16 +146,26 @@ class Transformer(torch.nn.Module):
         rows, length = tokens_BL.shape
         dtype = self._dtype()
         kernel = self.choose_kernel(rows, length, dtype)
+        if self._graphs:
+            torch.compiler.cudagraph_mark_step_begin()
         with _no_autocast(tokens_BL.device):
             x = self._embed(tokens_BL, positions_BL).to(dtype)
             if self.embedding_norm is not None:
                 x = self.embedding_norm(x)
-            masks: dict[int | None, Tensor | None] = {}
+            masks: dict[int | None, Any] = {}
             ropes: dict[float, Rope | None] = {}
             for index, layer in enumerate(self.layers):
                 window, theta = a.window(index), a.theta(index)
                 if window not in masks:
-                    masks[window] = self._mask(segments_BL, window, kernel, x)
+                    masks[window] = kernel_mask(
+                        kernel,
+                        segments_BL,
+                        length,
+                        causal=self.attention == "causal",
+                        window=window,
+                        device=x.device,
+                        dtype=dtype,
+                    )
                 if theta not in ropes:
                     ropes[theta] = self._rope(theta, length, positions_BL, x)
                 x = layer(x, ropes[theta], masks[window], kernel)
@@ -199,7 +220,7 @@ class Transformer(torch.nn.Module):
 
     def _embed(self, tokens_BL: Tensor, positions_BL: Tensor | None) -> Tensor:
         length = tokens_BL.shape[1]
-        x = functional.embedding(tokens_BL, self.embedding.weight)
+        x: Tensor = self.embedding(tokens_BL)
         if self.position_embedding is not None:
             if length > self.max_length:
                 raise InputError(
@@ -212,12 +233,6 @@ class Transformer(torch.nn.Module):
             table = self.position_embedding.weight
             x = x + (table[:length] if positions_BL is None else functional.embedding(positions_BL, table))
         return x if self.type_embedding is None else x + self.type_embedding.weight[0]
-
-    def _mask(self, segments_BL: Tensor | None, window: int | None, kernel: str, x: Tensor) -> Tensor | None:
-        length, causal = x.shape[1], self.attention == "causal"
-        if segments_BL is None and window is None and kernel == "sdpa":
-            return None  # it has a causal path of its own, with no mask to read
-        return attention_mask(segments_BL, length, causal=causal, window=window, device=x.device, dtype=x.dtype)
 
     def _rope(self, theta: float, length: int, positions_BL: Tensor | None, x: Tensor) -> Rope | None:
         if self.architecture.positions != "rope":

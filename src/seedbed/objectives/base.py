@@ -1,11 +1,11 @@
 """What an objective is: it corrupts batches into examples, and turns a network's output into a loss.
 
-Shapes: B rows, L tokens a row, T targets, D width, V vocabulary.
+Shapes: B rows, L tokens a row, T targets, K embeddings added to each, D width, V vocabulary.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
@@ -25,7 +25,8 @@ class Examples:
     """Input and targets of one (micro-)batch; numpy from `corrupt`, torch after `to`.
 
     `segments_BL` is None when every row is one piece without padding. `where_T` are flat positions (b * L + l)
-    that carry a target, `targets_T` the wanted ids: logits are computed only there.
+    that carry a target, `targets_T` the wanted ids: logits are computed only there. `added_TK` are rows of the
+    network's `added_embedding`, which are added to a target's hidden state before the head; None adds nothing.
     """
 
     tokens_BL: Any
@@ -33,6 +34,7 @@ class Examples:
     positions_BL: Any
     where_T: Any
     targets_T: Any
+    added_TK: Any = None
 
     @property
     def num_targets(self) -> int:
@@ -49,7 +51,7 @@ class Examples:
                 array = torch.from_numpy(np.ascontiguousarray(array, dtype=np.int64))
             return array.to(device, non_blocking=True)
 
-        return Examples(*map(move, (self.tokens_BL, self.segments_BL, self.positions_BL, self.where_T, self.targets_T)))
+        return Examples(*(move(getattr(self, known.name)) for known in fields(Examples)))
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """A recipe: named steps in a YAML file, and strict overrides of what stands in it.
 
 `variables` are names for what differs between machines, such as the folder of the data: `${data}/news.jsonl` in a
-value. They are put in when the recipe is planned, and never stand in a fingerprint themselves.
+value. They are put in when the recipe is planned, and never stand in a fingerprint themselves. `presets` are sets of
+overrides with a name: `preset=NAME` stands for all of them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from seedbed.core.errors import InputError, unknown_key
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
-_KEYS = ("name", "seed", "variables", "steps")
+_KEYS = ("name", "seed", "variables", "presets", "steps")
+_PRESET = "preset"
 
 
 @dataclass
@@ -30,13 +32,21 @@ class Recipe:
     steps: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     seed: int = 0
     variables: dict[str, str | int | float] = field(default_factory=dict)
+    presets: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def overridden(self, overrides: Iterable[str] | Mapping[str, Any]) -> Recipe:
         """The recipe with `step[.function].parameter[.component.parameter ...]=value` put in; in a mapping the values
-        stand as YAML would give them."""
+        stand as YAML would give them. Presets come first, whatever the order, so that they can be changed further."""
         recipe = copy.deepcopy(self)
         pairs = overrides.items() if isinstance(overrides, Mapping) else map(parsed_override, overrides)
+        single: list[tuple[str, Any]] = []
         for path, value in pairs:
+            if path != _PRESET or path in recipe.variables:
+                single.append((path, value))
+                continue
+            for name in value if isinstance(value, list) else [value]:
+                _put_preset(recipe, name)
+        for path, value in single:
             _override(recipe, path, value)
         return recipe
 
@@ -45,6 +55,7 @@ class Recipe:
         return {name: _expanded(body, self.variables, f"steps.{name}") for name, body in self.steps.items()}
 
     def as_yaml(self) -> str:
+        """The recipe as it is run: what presets have put in stands in the steps, and they themselves are left out."""
         facts = {"name": self.name, "seed": self.seed, "variables": self.variables, "steps": self.steps}
         return yaml.safe_dump(
             {key: value for key, value in facts.items() if value != {}}, sort_keys=False, allow_unicode=True
@@ -78,9 +89,7 @@ def parse_recipe(content: Any, default_name: str = "recipe") -> Recipe:
     for key in content:
         if key not in _KEYS:
             raise unknown_key(str(key), str(key), _KEYS)
-    name = content.get("name", default_name)
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise InputError("name", "is no name", value=name, allowed="letters, digits, - and _, a letter first")
+    name = _recipe_name(content.get("name", default_name))
     seed = content.get("seed", 0)
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise InputError("seed", "is no whole number", value=seed)
@@ -93,7 +102,39 @@ def parse_recipe(content: Any, default_name: str = "recipe") -> Recipe:
     recipe = Recipe(name, {str(key): _step(str(key), value) for key, value in steps.items()}, seed)
     for key, value in variables.items():
         recipe.variables[str(key)] = _variable(str(key), value)
+    recipe.presets = _presets(content.get("presets") or {})
+    for key in recipe.presets:
+        recipe.overridden({_PRESET: key})  # raises InputError for what it could not change
     return recipe
+
+
+def _recipe_name(value: Any) -> str:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise InputError("name", "is no name", value=value, allowed="letters, digits, - and _, a letter first")
+    return value
+
+
+def _presets(value: Any) -> dict[str, dict[str, Any]]:
+    if not isinstance(value, dict):
+        raise InputError("presets", "a mapping of names to overrides is wanted", value=value)
+    for name, overrides in value.items():
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise InputError(f"presets.{name}", "is no name", allowed="letters, digits, - and _, a letter first")
+        if not isinstance(overrides, dict) or not overrides:
+            raise InputError(f"presets.{name}", "is no mapping of paths to values", value=overrides)
+        if _PRESET in overrides:
+            raise InputError(f"presets.{name}.{_PRESET}", "a preset names no other", fix="name both: preset=a preset=b")
+    return {name: {str(path): item for path, item in overrides.items()} for name, overrides in value.items()}
+
+
+def _put_preset(recipe: Recipe, name: Any) -> None:
+    if name not in recipe.presets:
+        raise unknown_key(_PRESET, str(name), recipe.presets, "preset")
+    for path, value in recipe.presets[name].items():
+        try:
+            _override(recipe, path, copy.deepcopy(value))
+        except InputError as error:
+            raise error.at(f"presets.{name}") from None
 
 
 def _step(name: str, value: Any) -> dict[str, dict[str, Any]]:
@@ -153,6 +194,9 @@ def _override(recipe: Recipe, path: str, value: Any) -> None:
         return
     if len(parts) == 1 and parts[0] in recipe.variables:
         recipe.variables[parts[0]] = _variable(parts[0], value)
+        return
+    if parts == ["name"]:
+        recipe.name = _recipe_name(value)
         return
     if parts[0] not in recipe.steps:
         raise unknown_key(path, parts[0], [*recipe.steps, *recipe.variables], "step or variable")

@@ -2,8 +2,9 @@
 
 FLOPs count what a method computes, not what this machine did: an intervention has `flops_factor(rows, columns)` where
 the three products of a linear layer (forward, gradients of input and weights) cost another share than 1 of the dense
-ones. Bytes count what a method has to keep, in float32: a linear layer with `density` keeps gradients and optimizer
-states for that share of its weights, and `weight_bits` for each weight, masks included.
+ones, and `added_flops()` for what it computes besides, for each token. Bytes count what a method has to keep, in
+float32: a linear layer with `density` keeps gradients and optimizer states for that share of its weights, and
+`weight_bits` for each weight, masks included.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ def flops_per_token(
     architecture: Architecture, interventions: Iterable[Any], length: int, targets: float = 1.0
 ) -> float:
     """Forward and backward, as `Architecture.flops_per_token` has it, with what interventions save or add."""
+    interventions = list(interventions)
     factors = [item.flops_factor for item in interventions if hasattr(item, "flops_factor")]
     flops = architecture.flops_per_token(length, targets)
     for name, shape in architecture.shapes().items():
         if name.startswith("layers.") and len(shape) == 2:
             flops += 6.0 * math.prod(shape) * (math.prod(factor(*shape) for factor in factors) - 1)
-    return flops
+    return flops + sum(item.added_flops() for item in interventions if hasattr(item, "added_flops"))
 
 
 def memory(run: Run, length: int) -> dict[str, int]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 Device = Literal["auto", "cpu", "cuda"]
+Compile = Literal["auto", "none", "layers", "graphs"]
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,14 @@ class Numerics:
     precision: dict[str, Any]
     kernel: str | None = None
     kernel_note: str = ""
+    compiled: str = "none"
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     def __str__(self) -> str:
         facts = [self.device, f"{self.threads} threads", str(Precision.from_dict(self.precision)), self.kernel_note]
+        facts += ["" if self.compiled == "none" else f"compiled: {self.compiled}"]
         return " · ".join(fact for fact in facts if fact)
 
 
@@ -51,9 +54,17 @@ def find_device(wanted: Device) -> torch.device:
 
 
 def settle(
-    network: Any, device: torch.device, wanted: Wanted, *, length: int, rows: int, saved: dict[str, Any] | None
+    network: Any,
+    device: torch.device,
+    wanted: Wanted,
+    *,
+    length: int,
+    rows: int,
+    saved: dict[str, Any] | None,
+    compiled: str = "none",
 ) -> Numerics:
-    """Choose, or take what a checkpoint says, and set it for this process; the same in all processes."""
+    """Choose, or take what a checkpoint says, and set it for this process; the same in all processes. `compiled` is
+    what `compilation` says."""
     import torch
 
     threads = saved["threads"] if saved else _threads()
@@ -61,10 +72,35 @@ def settle(
     chosen = saved
     if chosen is None and distributed.rank() == 0:
         chosen = _measure(network, device, wanted, length=length, rows=rows, threads=threads).as_dict()
+        chosen["compiled"] = compiled
     numerics = Numerics(**distributed.from_first(chosen))
     if numerics.kernel is not None:
         network.use_kernel(numerics.kernel)
+    if numerics.compiled != "none":
+        network.compile_layers(graphs=numerics.compiled == "graphs")
     return numerics
+
+
+def compilation(wanted: Compile, network: Any, device: torch.device, *, touched: bool, sharded: bool) -> str:
+    """What torch's compiler takes: "none", or "layers", with "graphs" as CUDA graphs.
+
+    "auto" is layers on a GPU that the compiler has a backend for, where no intervention may have `touched` the network.
+    On CPUs compiling gained nothing and cost 14 to 24 seconds.
+    """
+    able = hasattr(network, "compile_layers")
+    if wanted == "auto":
+        if device.type == "cpu" or not able or touched or sharded:
+            return "none"
+        from torch.utils._triton import has_triton
+
+        return "layers" if has_triton() else "none"
+    if wanted != "none" and sharded:
+        raise InputError("compile", "is not for `sharding: full`", value=wanted, fix="compile: none")
+    if wanted != "none" and not able:
+        raise InputError("compile", "this network has no layers to compile", value=wanted, fix="compile: none")
+    if wanted == "graphs" and device.type != "cuda":
+        raise InputError("compile", "CUDA graphs need a CUDA device", value=wanted, fix="compile: layers")
+    return wanted
 
 
 def taken_over(trunk: dict[str, Any], device: torch.device, wanted: Wanted) -> dict[str, Any] | None:

@@ -63,6 +63,8 @@ class Passes:
         examples = self.run.objective.corrupt(batch, seed=seed, progress=progress)
         if batch.seen_BL is not None:
             examples.segments_BL = batch.seen_BL
+        for intervention in self.run.interventions:
+            intervention.on_examples(self.run, batch, examples)
         return examples
 
     def _loss(self, example: Examples) -> Loss:

@@ -51,7 +51,8 @@ def estimate_pretraining(parameters: dict[str, Any], counts_of: Callable[[Any], 
         size, note = _vocabulary_size(parameters["tokenizer"], counts_of)
         backbone = model.build()
         count = backbone.num_parameters(size)
-        chosen = [component.build() for component in parameters["interventions"]]
+        # What they are given of other steps is not made yet, and only training looks at it.
+        chosen = [item.build(build_artifact=lambda reference: reference) for item in parameters["interventions"]]
         share = _share_of_targets(parameters["objective"])
         flops_per_token = accounting.flops_per_token(backbone.architecture(size), chosen, length, share)
         speed = 1 / _seconds_per_token(parameters, size)

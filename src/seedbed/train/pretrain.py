@@ -50,6 +50,7 @@ def pretrain(
     allow_tokenizer: bool = False,
     interventions: list[Annotated[Intervention, registered_interventions]] = [],  # noqa: B006
     device: Literal["auto", "cpu", "cuda"] = "auto",
+    compile: Literal["auto", "none", "layers", "graphs"] = "auto",
     sharding: Literal["none", "full"] = "none",
     seed: int = 0,
 ) -> None:
@@ -66,7 +67,9 @@ def pretrain(
     state, its rate and its place in the data; the schedule multiplies the rate that the run had there.
     trainable: patterns of parameters' names (`*` and `?`); the others keep their values. allow_tokenizer: train on
     tokens that another tokenizer has made, whose ids mean the same. sharding: with several processes each holds all
-    weights, gradients and optimizer states (none) or its part of each (full); checkpoints are the same.
+    weights, gradients and optimizer states (none) or its part of each (full); checkpoints are the same. compile: let
+    torch's compiler take the layers (auto: on GPUs, where no intervention looks into the network), with CUDA graphs
+    besides (graphs).
     """
     from seedbed.core import distributed
     from seedbed.train.allocator import keep_memory
@@ -93,7 +96,7 @@ def pretrain(
         session.open_network(trainable, sharding)
         if branch is not None:
             session.find_trunk(branch)
-        session.settle(precision, micro_tokens)
+        session.settle(precision, micro_tokens, compile)
         session.make_run(optimizer, schedule, budget, batch_tokens, sampler)
         session.begin()
         session.train(save_every, micro_tokens, clip)

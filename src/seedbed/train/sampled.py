@@ -12,6 +12,7 @@ import torch
 
 from seedbed.core.errors import InputError
 from seedbed.objectives.base import Examples
+from seedbed.objectives.prediction import target_states
 
 _CHUNK_VALUES = 1 << 22  # logits held at a time
 
@@ -26,8 +27,7 @@ def with_sampled_targets(network: Any, examples: Examples, seed: int) -> Example
         raise InputError("optimizer", "this rule draws targets from the network's prediction of tokens", fix="adamw")
     if examples.num_targets == 0:
         return examples
-    hidden_BLD = network.hidden(examples.tokens_BL, examples.segments_BL, examples.positions_BL)
-    hidden_TD = hidden_BLD.flatten(0, 1).index_select(0, examples.where_T)
+    hidden_TD = target_states(network, examples)
     generator = torch.Generator(hidden_TD.device).manual_seed(seed)
     size = max(1, _CHUNK_VALUES // network.vocabulary_size)
     drawn = []

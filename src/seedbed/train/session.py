@@ -21,7 +21,7 @@ from seedbed.train.hooks.validate import Validate
 from seedbed.train.loop import Loop
 from seedbed.train.metrics import METRICS, MetricsLog, duration
 from seedbed.train.network import Layout, check_sharding, open_network
-from seedbed.train.numerics import Device, Numerics, differences, find_device, settle, taken_over
+from seedbed.train.numerics import Compile, Device, Numerics, compilation, differences, find_device, settle, taken_over
 from seedbed.train.precision import Precision, Wanted
 from seedbed.train.run import Run
 from seedbed.train.sources import Sources
@@ -85,7 +85,10 @@ class Session:
             chosen.append(Validate(validate_every))
         if not any(isinstance(item, NonFinite) for item in chosen):
             chosen.append(NonFinite())
+        self._touched = bool(interventions)
         self.interventions = chosen
+        for intervention in chosen:
+            intervention.on_data(self.sources, self.tokenizer)
 
     def open_network(self, trainable: list[str], sharding: Layout) -> None:
         """The network, on its device; in shards if there are processes to share it."""
@@ -108,18 +111,29 @@ class Session:
             raise InputError("branch", "is for a model that was trained here", fix="model: NAME OF ITS STEP")
         self.trunk = branching.find(self.model, where)
 
-    def settle(self, precision: Wanted, micro_tokens: int) -> None:
-        """Arithmetic, kernel and threads: chosen now, as the run began, or as in the run that it branches off."""
+    def settle(self, precision: Wanted, micro_tokens: int, compiled: Compile = "none") -> None:
+        """Arithmetic, kernel, threads and compiler: chosen now, as the run began, or as in the run it branches off."""
         saved = None
         if self.checkpoint is not None:
             saved = self.checkpoint.state()["numerics"]
             differences(saved, self.device, self.say)
+            if saved["device"] != self.device.type:
+                saved = None  # another device has other kernels
         elif self.trunk is not None:
             state = self.trunk.state()
             if state["stream"].get("length") == self.length:
                 saved = taken_over(state["numerics"], self.device, precision)
-        rows = max(1, micro_tokens // self.length)
-        self.numerics = settle(self.network, self.device, precision, length=self.length, rows=rows, saved=saved)
+        self.numerics = settle(
+            self.network,
+            self.device,
+            precision,
+            length=self.length,
+            rows=max(1, micro_tokens // self.length),
+            saved=saved,
+            compiled=compilation(
+                compiled, self.network, self.device, touched=self._touched, sharded=self.sharding is not None
+            ),
+        )
         self.say(str(self.numerics))
 
     def make_run(
@@ -200,6 +214,8 @@ class Session:
             context.counts.update(counts)
             card = report.card(context.name, context.parameters, counts)
             save_model(self.network, self.tokenizer.path, context.folder, card)
+            for intervention in self.interventions:
+                intervention.save(context.folder)
         self.checkpoints.prune(1)
         self.checkpoints.remove_damaged()
         loss = "no loss" if counts["loss"] is None else f"loss {counts['loss']:.4f}"

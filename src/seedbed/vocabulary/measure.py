@@ -40,7 +40,7 @@ def measure_tokenizers(
     *,
     tokenizers: dict[str, Tokenizer],
     corpus: Corpus | list[Corpus] | None = None,
-    segmentations: dict[str, Source] = {},  # noqa: B006
+    segmentations: dict[str, Source | dict[str, list[str]]] = {},  # noqa: B006
     by: Group = "domain",
     renyi_alpha: float = RENYI_ALPHA,
     sample_mb: float = 1.0,
@@ -57,15 +57,17 @@ def measure_tokenizers(
     - `renyi`: the Renyi efficiency with `renyi_alpha` (`statistics.renyi_efficiency`); `used`: the share of the
       vocabulary's ordinary tokens that occur
 
-    `segmentations` are files of words and their morphemes (`morphemes.read_segmentations`); the tokens' boundaries
-    within words are compared with the morphemes' (`morphemes.compare`). None of this says how well a model will do:
+    `segmentations` are files of words and their morphemes (`morphemes.read_segmentations`), or a few words themselves
+    (`{unties: [un, tie, s]}`); the tokens' boundaries within words are compared with the morphemes'
+    (`morphemes.compare`). None of this says how well a model will do:
     for that train one with each tokenizer, and compare bits per byte at equal bytes seen (docs/vocabulary.md).
     """
     _check(tokenizers, corpus, segmentations, renyi_alpha, sample_mb)
     texts, described = _texts(corpus, by, sample_mb, seed)
     gold = {
-        name: {word: boundaries(word, parts) for word, parts in read_segmentations(source).items()}
-        for name, source in segmentations.items()
+        name: {word: boundaries(word, parts) for word, parts in words.items()}
+        for name, given in segmentations.items()
+        for words in [given if isinstance(given, dict) else read_segmentations(given)]
     }
     found: dict[str, Any] = {}
     for name, artifact in tokenizers.items():

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from seedbed.core.errors import InputError, unknown_key
+from seedbed.corpus.text.scripts import script_name
 
 LONGEST = 4
 _SLOT_BITS = 20
@@ -190,7 +191,7 @@ def _is_part() -> np.ndarray:
 
 @functools.cache
 def _scripts() -> np.ndarray:
-    """A number for the first word of each letter's name, which is its script or near to it."""
+    """A number for the script of each letter."""
     names: dict[str, int] = {}
-    words = (unicodedata.name(chr(code), "").partition(" ")[0].partition("-")[0] for code in range(_LETTERS))
+    words = (script_name(chr(code)) for code in range(_LETTERS))
     return np.array([names.setdefault(word, len(names)) for word in words] + [0], np.uint16)

@@ -29,7 +29,8 @@ class Decoder:
     max_length: the size of the table of learned positions, and what the folder says of the longest input.
     width_transfer: the width that learning rate and the like were tuned at; they are then good at any width, which
         only the standard parametrization (None) has to be tuned for again. See docs/scaling.md.
-    kernel: "products" (batched products, own backward), "sdpa" (torch's) or "auto" (a short probe).
+    kernel: "products" (batched products, own backward), "sdpa" (torch's), "flex" (FlexAttention, for GPUs) or "auto" (a
+        short probe).
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Decoder:
         rope_theta: float = 10_000.0,
         norm_eps: float = 1e-5,
         width_transfer: int | None = None,
-        kernel: Literal["auto", "products", "sdpa"] = "auto",
+        kernel: Literal["auto", "products", "sdpa", "flex"] = "auto",
     ) -> None:
         self.configuration: dict[str, Any] = {k: v for k, v in locals().items() if k != "self"}
         self.kernel = kernel

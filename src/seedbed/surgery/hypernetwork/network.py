@@ -19,6 +19,7 @@ from seedbed.models.transformer import Transformer
 from seedbed.surgery.hypernetwork.decoder import LowRankDecoder, normalized
 from seedbed.surgery.hypernetwork.encoder import Encoder, GraphFeatures
 from seedbed.surgery.hypernetwork.graph import graph_of
+from seedbed.surgery.substitution import with_weights
 
 Tensor = torch.Tensor
 _ENTRIES = 0.2  # deviation of decoded entries at the beginning
@@ -54,27 +55,15 @@ class Target(torch.nn.Module):
         self.features = GraphFeatures(graph)
         with torch.device("meta"):
             network = Transformer(architecture, kernel=kernel)
-        self._use = [_Use(network)]  # in a list, for its parameters are not this module's
+        self._network = [network]  # in a list, for its parameters are not this module's
 
     @property
     def network(self) -> Transformer:
-        return self._use[0].network
+        return self._network[0]
 
     def apply_with(self, weights: dict[str, Tensor], use: Callable[[Transformer], Any]) -> Any:
         """What `use` gives for the network with these weights, through which gradients flow."""
-        named = {f"network.{name}": value for name, value in weights.items()}
-        return torch.func.functional_call(self._use[0], named, (use,))
-
-
-class _Use(torch.nn.Module):
-    """Any use of a network as a `forward`: there torch takes weights from outside."""
-
-    def __init__(self, network: Transformer) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, use: Callable[[Transformer], Any]) -> Any:
-        return use(self.network)
+        return with_weights(self.network, weights, use)
 
 
 class GraphHypernetwork(torch.nn.Module):

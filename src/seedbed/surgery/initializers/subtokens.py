@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    Ids = np.ndarray | torch.Tensor
+
 
 @initializers.register("subtokens", papers=["329", "265"])
 class Subtokens:
@@ -30,11 +32,11 @@ class Subtokens:
         }
 
 
-def mean_of_pieces(old_VD: torch.Tensor, pieces_P: np.ndarray, token_P: np.ndarray, rows: int) -> torch.Tensor:
+def mean_of_pieces(old_VD: torch.Tensor, pieces_P: Ids, token_P: Ids, rows: int) -> torch.Tensor:
     """(rows, D): the mean of the pieces of each token; where there are none, of all rows."""
     import torch
 
-    pieces, tokens = torch.from_numpy(pieces_P), torch.from_numpy(token_P)
+    pieces, tokens = (torch.as_tensor(ids, device=old_VD.device) for ids in (pieces_P, token_P))
     counts_N1 = torch.bincount(tokens, minlength=rows)[:, None]
-    sums_ND = torch.zeros(rows, old_VD.shape[1]).index_add_(0, tokens, old_VD[pieces])
+    sums_ND = old_VD.new_zeros(rows, old_VD.shape[1]).index_add_(0, tokens, old_VD[pieces])
     return torch.where(counts_N1 > 0, sums_ND / counts_N1.clamp(min=1), old_VD.mean(0))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from seedbed.models.transformer import Transformer
 
-_TABLES = {"input": "embedding.weight", "output": "output_embedding.weight"}
+TABLES = {"input": "embedding.weight", "output": "output_embedding.weight"}
 
 
 @step("change_vocabulary", gives=Model, papers=["362", "372"])
@@ -59,7 +59,7 @@ def change_vocabulary(
     same_N = same_tokens(old, tokenizer)
     embeddings = {
         name: weight.detach()[: before.size].clone()
-        for name, path in _TABLES.items()
+        for name, path in TABLES.items()
         if (weight := dict(network.named_parameters()).get(path)) is not None
     }
     change = Change(model, old, tokenizer, embeddings, same_N, seed, context.say)
@@ -143,7 +143,7 @@ def _resized(
     from seedbed.models.transformer import Transformer
 
     changed = Transformer(replace(network.architecture, vocabulary_size=len(change.same_N), special=special))
-    given = {_TABLES[name]: new_ND for name, new_ND in tables.items()}
+    given = {TABLES[name]: new_ND for name, new_ND in tables.items()}
     old = dict(network.named_parameters())
     if network.output_bias is not None:
         bias_V = network.output_bias.detach()[: len(change.embeddings["input"])]

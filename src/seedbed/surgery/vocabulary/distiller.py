@@ -12,23 +12,12 @@ import numpy as np
 import torch
 
 from seedbed.surgery.initializers.subtokens import Subtokens
+from seedbed.surgery.substitution import with_weights
 from seedbed.surgery.vocabulary.contexts import Context, find_contexts, missing_tokens, padded
 
 if TYPE_CHECKING:
     from seedbed.corpus.artifact import Corpus
-    from seedbed.models.transformer import Transformer
     from seedbed.surgery.initializer import Change
-
-
-class _Hidden(torch.nn.Module):
-    """The last hidden states as a module, so that the table can be another one for a call."""
-
-    def __init__(self, network: Transformer) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, tokens_BL: torch.Tensor, segments_BL: torch.Tensor) -> torch.Tensor:
-        return self.network.hidden(tokens_BL, segments_BL)
 
 
 class Distiller:
@@ -38,7 +27,7 @@ class Distiller:
         network = change.model.network()
         network.use_kernel("sdpa")
         network.requires_grad_(False)
-        self.hidden = _Hidden(network)
+        self.network = network
         self.table_VD = network.embedding.weight.detach()
         self.pad = change.old.vocabulary().pad or 0
         self.place = {int(token): len(self.table_VD) + index for index, token in enumerate(tokens_M)}
@@ -48,8 +37,8 @@ class Distiller:
         """The mean squared difference of the last hidden states, over the columns and the tokens of all rows that both
         ways of cutting have; the last piece stands for the new token."""
         student_BK, segments_BK = _tensors([c.merged(self.place[c.token]) for c in contexts], self.pad)
-        table = {"network.embedding.weight": torch.cat((self.table_VD, self.rows_MD))}
-        made_BKD = torch.func.functional_call(self.hidden, table, (student_BK, segments_BK))
+        table = {"embedding.weight": torch.cat((self.table_VD, self.rows_MD))}
+        made_BKD = with_weights(self.network, table, lambda one: one.hidden(student_BK, segments_BK))
         wanted_BLD, kept_BL = self.states(contexts)
         for row, context in enumerate(contexts):
             kept_BL[row, context.start : context.start + context.size - 1] = False
@@ -59,7 +48,7 @@ class Distiller:
         """The last hidden states of the old pieces, and where there is text."""
         tokens_BL, segments_BL = _tensors([context.ids for context in contexts], self.pad)
         with torch.no_grad():
-            return self.hidden(tokens_BL, segments_BL), segments_BL >= 0
+            return self.network.hidden(tokens_BL, segments_BL), segments_BL >= 0
 
 
 def _tensors(rows: list[tuple[int, ...]], pad: int) -> tuple[torch.Tensor, ...]:

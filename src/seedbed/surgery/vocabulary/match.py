@@ -35,16 +35,13 @@ def same_tokens(old: Tokenizer, new: Tokenizer) -> np.ndarray:
     same_N = np.full(after.size, -1, dtype=np.int64)
     special = {token: index for index, token in enumerate(before.tokens) if token and before.special_V[index]}
     plain = {token: index for index, token in enumerate(before.tokens) if token and not before.special_V[index]}
-    by_surface: dict[str, int] = {}
-    for (token, index), surface in zip(plain.items(), _of(surfaces(old), plain), strict=True):
-        if not _BYTE.fullmatch(token) or surface not in by_surface:
-            by_surface[surface] = index
+    known = by_surface(old)
     alike = _kind(old) == _kind(new)
     for index, (token, surface) in enumerate(zip(after.tokens, surfaces(new), strict=True)):
         if after.special_V[index]:
             same_N[index] = special.get(token, -1) if token else -1
         elif token:
-            same_N[index] = plain[token] if alike and token in plain else by_surface.get(surface, -1)
+            same_N[index] = plain[token] if alike and token in plain else known.get(surface, -1)
     for role in reversed(ROLES):  # of two roles of one token the first counts
         place = getattr(after, role)
         found = getattr(before, role)
@@ -52,6 +49,16 @@ def same_tokens(old: Tokenizer, new: Tokenizer) -> np.ndarray:
         if place is not None and found is not None:
             same_N[place] = found
     return same_N
+
+
+def by_surface(tokenizer: Tokenizer) -> dict[str, int]:
+    """The ids of ordinary tokens by their surface; of a character and its byte, the character."""
+    found: dict[str, int] = {}
+    vocabulary = tokenizer.vocabulary()
+    for index, (token, surface) in enumerate(zip(vocabulary.tokens, surfaces(tokenizer), strict=True)):
+        if surface and (not _BYTE.fullmatch(token) or surface not in found):
+            found[surface] = index
+    return found
 
 
 def check_special(tokenizer: Tokenizer, key: str) -> None:
@@ -91,7 +98,3 @@ def _described(tokenizer: Tokenizer) -> dict[str, Any]:
 
 def _kind(tokenizer: Tokenizer) -> str:
     return notation(_described(tokenizer)).kind
-
-
-def _of(values: list[str], ids: dict[str, int]) -> list[str]:
-    return [values[index] for index in ids.values()]

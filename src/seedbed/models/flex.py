@@ -1,0 +1,83 @@
+"""Attention by torch's FlexAttention: blocks of the mask that hold nothing are skipped, and nothing is kept of it.
+
+For GPUs: documents packed into one row, windows and causal order cost what their blocks cost, in one kernel made by
+torch's compiler. On CPUs torch runs it slowly and only without gradients.
+
+Shapes: B rows, L tokens, K key-value heads, G query heads to each, E width of a head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+
+from seedbed.core.errors import InputError
+
+Tensor = torch.Tensor
+
+MIN_HEAD_WIDTH = 16  # the kernel takes no narrower heads on a GPU
+
+
+def block_mask(
+    segments_BL: Tensor | None, length: int, *, causal: bool, window: int | None, device: torch.device
+) -> Any:
+    """What `attention_mask` says, as torch's BlockMask; None where every token sees all."""
+    if segments_BL is None and not causal and (window is None or window >= length - 1):
+        return None
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    rows = None if segments_BL is None else segments_BL.shape[0]
+    return create_block_mask(
+        _seen(segments_BL, causal, window),
+        rows,
+        None,
+        length,
+        length,
+        device=device,  # type: ignore[arg-type]
+        _compile=device.type == "cuda",  # else a byte for each pair of tokens is written first
+    )
+
+
+def attend_flex(q_KBGLE: Tensor, k_KBLE: Tensor, v_KBLE: Tensor, mask: Any) -> Tensor:
+    """softmax(q k' + mask) v, (K, B, G, L, E), for queries that are scaled already."""
+    if q_KBGLE.device.type == "cpu" and torch.is_grad_enabled() and q_KBGLE.requires_grad:
+        raise InputError("kernel", "has no gradients on CPUs", value="flex", fix="kernel: auto")
+    groups = q_KBGLE.shape[2]
+    q = q_KBGLE.permute(1, 0, 2, 3, 4).flatten(1, 2)
+    k, v = k_KBLE.transpose(0, 1), v_KBLE.transpose(0, 1)
+    mixed: Tensor = _kernel(q.device.type)(q, k, v, block_mask=mask, scale=1.0, enable_gqa=groups > 1)
+    return mixed.unflatten(1, (-1, groups)).transpose(0, 1)
+
+
+def _seen(segments_BL: Tensor | None, causal: bool, window: int | None) -> Callable[..., Tensor]:
+    """Whether a token sees another, for torch's compiler."""
+
+    def seen(row: Tensor, _head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        found = query >= (key if causal else 0)
+        if window is not None:
+            found = found & ((query - key).abs() <= window)
+        if segments_BL is not None:
+            found = found & (segments_BL[row, query] == segments_BL[row, key])
+        return found
+
+    return seen
+
+
+def _kernel(device: str) -> Callable[..., Any]:
+    from torch.nn.attention.flex_attention import flex_attention
+
+    if device == "cpu" or torch.compiler.is_compiling():  # within a compiled layer the compiler sees to it
+        plain: Any = flex_attention
+        return plain  # type: ignore[no-any-return]
+    return _compiled()
+
+
+@cache
+def _compiled() -> Callable[..., Any]:
+    from torch.nn.attention.flex_attention import flex_attention
+
+    compiled: Callable[..., Any] = torch.compile(flex_attention, dynamic=False)  # type: ignore[assignment]
+    return compiled

@@ -1,0 +1,1 @@
+"""Positions: more of them than a model was trained with."""

@@ -1,0 +1,1 @@
+"""Position rules, one file each."""
