@@ -74,7 +74,7 @@ def held_out_loss(network: Any, rows: list[list[int]]) -> float:
     """Nats a token, of every token of the rows but their first."""
     import numpy as np
 
-    from seedbed.evaluate.networks import score_targets
+    from seedbed.models.scoring import score_targets
 
     columns = [np.arange(len(row) - 1) for row in rows]
     targets = [np.array(row[1:]) for row in rows]

@@ -54,7 +54,7 @@ def prompts(setting: argparse.Namespace) -> Any:
 
 def padded(file: Any, setting: argparse.Namespace, *, by_length: bool) -> Iterator[Part]:
     """A prompt a row."""
-    from seedbed.evaluate.encoding import batches, pad
+    from seedbed.models.encoding import batches, pad
 
     rows = max(1, setting.tokens // int(file.lengths.max()))
     in_order = [np.arange(start, min(start + rows, setting.prompts)) for start in range(0, setting.prompts, rows)]

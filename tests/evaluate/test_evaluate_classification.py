@@ -16,9 +16,9 @@ from seedbed.core.source import Source
 from seedbed.corpus.artifact import Corpus
 from seedbed.evaluate import finetuning, tasks
 from seedbed.evaluate.classification import class_measures
-from seedbed.evaluate.encoding import Coder
 from seedbed.evaluate.task import EvaluationContext, SystemRun, Task, TaskResult
 from seedbed.models.artifact import Model
+from seedbed.models.encoding import Coder
 
 BIRDS = ["gull", "owl", "crow", "wren"]
 VERBS = ["sees", "feeds"]

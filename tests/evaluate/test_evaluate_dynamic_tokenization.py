@@ -17,11 +17,11 @@ from seedbed.core.errors import InputError
 from seedbed.core.source import Source
 from seedbed.evaluate import tasks
 from seedbed.evaluate.dynamic import merged_batches, predict, word_rows
-from seedbed.evaluate.encoding import Coder, Row
 from seedbed.evaluate.finetuning import Classifier
 from seedbed.evaluate.merging import BatchMerges
 from seedbed.evaluate.task import EvaluationContext
 from seedbed.models.artifact import Model
+from seedbed.models.encoding import Coder, Row
 from seedbed.surgery.tokenizer_hypernetwork.artifact import TokenizerHypernetwork, write_hypernetwork
 from seedbed.surgery.tokenizer_hypernetwork.network import EmbeddingPredictor
 from seedbed.surgery.tokenizer_hypernetwork.sizes import Sizes

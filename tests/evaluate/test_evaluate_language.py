@@ -12,9 +12,10 @@ import torch
 
 from seedbed.core.errors import InputError
 from seedbed.corpus.artifact import Corpus
-from seedbed.evaluate import encoding, networks, tasks
+from seedbed.evaluate import tasks
 from seedbed.evaluate.suite.bits_per_byte import causal_nats
 from seedbed.evaluate.task import EvaluationContext, SystemRun, Task, TaskResult
+from seedbed.models import encoding, scoring
 from seedbed.models.artifact import Model
 
 
@@ -144,8 +145,8 @@ def test_scores_do_not_depend_on_batches(
     context = EvaluationContext(make_model(kind), seeds=1)
     first = make(task, corpus=corpus).run(context)
     again = make(task, corpus=corpus).run(context)
-    monkeypatch.setattr(networks, "MAX_TOKENS", 70)
-    monkeypatch.setattr(networks, "MAX_LOGITS", 1000)
+    monkeypatch.setattr(scoring, "MAX_TOKENS", 70)
+    monkeypatch.setattr(scoring, "MAX_LOGITS", 1000)
     small = make(task, corpus=corpus).run(context)
     for one, two, three in zip(first.runs, again.runs, small.runs, strict=True):
         assert np.array_equal(one.items.score, two.items.score)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from seedbed.core.errors import InputError
 from seedbed.core.source import Source
 from seedbed.evaluate import tasks
-from seedbed.evaluate.encoding import Coder
 from seedbed.evaluate.suite.pairs import shared_room
 from seedbed.evaluate.task import EvaluationContext, TaskResult
 from seedbed.models.artifact import Model
+from seedbed.models.encoding import Coder
 
 BIRDS = ["gull", "owl", "crow", "wren"]
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
+from seedbed.models.encoding import Coder, Row
+from seedbed.models.scoring import pad_id
+
 from . import linear
 from .bag_of_words import TfIdf
-from .encoding import Coder, Row
 from .finetuning import Training, features, finetune
-from .networks import pad_id
 from .records import Record, label_numbers, load_parts, sample
 from .task import EvaluationContext, Items, Measure, SystemRun, TaskResult
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .encoding import batches, pad
-from .networks import MAX_TOKENS, score_targets
+from seedbed.models.encoding import batches, pad
+from seedbed.models.scoring import MAX_TOKENS, score_targets
+
 from .task import Measure
 
 if TYPE_CHECKING:

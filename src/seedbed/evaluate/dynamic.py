@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seedbed.models.encoding import Coder, Row
 from seedbed.surgery.substitution import with_weights
 
-from .encoding import Coder, Row
 from .merging import BatchMerges, Ids
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ import numpy as np
 
 from seedbed.core.counters import generator, key
 from seedbed.core.errors import InputError
+from seedbed.models.encoding import Row, batches, pad, pool
 
-from .encoding import Row, batches, pad, pool
 from .networks import precision
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import xxhash
 from seedbed.core.counters import key, uniform
 
 if TYPE_CHECKING:
-    from .encoding import Coder
+    from seedbed.models.encoding import Coder
 
 
 @dataclass

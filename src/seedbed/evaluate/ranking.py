@@ -11,10 +11,11 @@ from typing import Literal
 
 import numpy as np
 
+from seedbed.models.encoding import Coder
+from seedbed.models.scoring import pad_id
+
 from .bag_of_words import bm25_scores, tfidf_scores
-from .encoding import Coder
 from .finetuning import Training, features, finetune_pairs
-from .networks import pad_id
 from .task import EvaluationContext, Items, Measure, SystemRun, TaskResult
 
 Method = Literal["finetune", "zero_shot"]

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seedbed.models.encoding import Coder, Span
+
 from .classification import HIGHER, Labeled, Method, class_measures, network_predictions
-from .encoding import Coder, Span
 from .finetuning import Training
 from .spans import is_iob, span_counts
 from .task import EvaluationContext, Items, Measure, SystemRun, TaskResult

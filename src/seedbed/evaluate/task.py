@@ -107,7 +107,7 @@ class EvaluationContext:
     @cached_property
     def trained(self) -> Network:
         """The model's network, not to be changed."""
-        from .networks import settled
+        from seedbed.models.scoring import settled
 
         network: Any = settled(self.model.network(device=self.device))
         network.eval()

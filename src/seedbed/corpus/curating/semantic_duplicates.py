@@ -66,9 +66,9 @@ class SemanticDuplicates:
         """The ids of all documents that are not blank, ascending, and their embeddings, of length one (N, D)."""
         from seedbed.corpus.engine import daft
         from seedbed.corpus.text.semantic import normalized
-        from seedbed.evaluate.encoding import Coder
         from seedbed.evaluate.finetuning import features
-        from seedbed.evaluate.networks import pad_id, settled
+        from seedbed.models.encoding import Coder
+        from seedbed.models.scoring import pad_id, settled
 
         coder = Coder.of(self.model.tokenizer(), self.max_length)
         rows: dict[str, Any] = {}

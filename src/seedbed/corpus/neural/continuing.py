@@ -13,8 +13,8 @@ import torch
 
 from seedbed.core.counters import key, uniform
 from seedbed.core.errors import InputError
-from seedbed.evaluate.encoding import Coder, batches, pad
-from seedbed.evaluate.networks import MAX_LOGITS, MAX_TOKENS, pad_id, settled
+from seedbed.models.encoding import Coder, batches, pad
+from seedbed.models.scoring import MAX_LOGITS, MAX_TOKENS, pad_id, settled
 
 if TYPE_CHECKING:
     from seedbed.models.artifact import Model

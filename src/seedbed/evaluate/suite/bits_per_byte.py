@@ -11,7 +11,7 @@ from seedbed.evaluate import tasks
 from seedbed.evaluate.task import EvaluationContext, Items, Measure, SystemRun, TaskResult
 
 if TYPE_CHECKING:
-    from seedbed.evaluate.encoding import Coder
+    from seedbed.models.encoding import Coder
     from seedbed.models.network import Network
 
 
@@ -48,7 +48,7 @@ class BitsPerByte:
 
     def run(self, context: EvaluationContext) -> TaskResult:
         from seedbed.evaluate.documents import sample_documents
-        from seedbed.evaluate.encoding import Coder
+        from seedbed.models.encoding import Coder
 
         context.require("causal", self.name, instead="masked_accuracy")
         documents = sample_documents(self.corpus, self.split, self.max_documents, seed=context.seed)
@@ -81,7 +81,7 @@ class BitsPerByte:
     def _network_nats(
         self, context: EvaluationContext, system: str, seed: int, ids: list[np.ndarray], start: bool
     ) -> list[np.ndarray]:
-        from seedbed.evaluate.networks import pad_id
+        from seedbed.models.scoring import pad_id
 
         network = context.frozen(system, seed)
         length = min(self.max_length, network.max_length)
@@ -124,7 +124,7 @@ def causal_nats(network: Network, ids: list[np.ndarray], *, start: bool, length:
     With `start` the first id is a start symbol, which is given and costs nothing; without, the first token costs
     ln(V). Windows of `length` tokens overlap by half.
     """
-    from seedbed.evaluate.networks import score_targets
+    from seedbed.models.scoring import score_targets
 
     windows, columns, targets, owners = [], [], [], []
     for index, document in enumerate(ids):

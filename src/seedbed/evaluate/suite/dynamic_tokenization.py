@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from seedbed.evaluate.classification import Labeled, Method
-    from seedbed.evaluate.encoding import Coder, Row
     from seedbed.evaluate.finetuning import Training
     from seedbed.evaluate.records import Record
+    from seedbed.models.encoding import Coder, Row
 
 
 @tasks.register("dynamic_tokenization", papers=["382"])
@@ -113,7 +113,7 @@ class _Asked:
 
         from seedbed.evaluate.dynamic import merged_batches, predict, ways
         from seedbed.evaluate.finetuning import finetune
-        from seedbed.evaluate.networks import pad_id
+        from seedbed.models.scoring import pad_id
 
         assert method == "finetune"
         task, padding, rows = self.task, pad_id(context.vocabulary), data.test_rows

@@ -66,10 +66,10 @@ class LargeVocabulary:
 
         from seedbed.evaluate.documents import sample_documents
         from seedbed.evaluate.dynamic import ways
-        from seedbed.evaluate.encoding import Coder
-        from seedbed.evaluate.networks import pad_id
         from seedbed.evaluate.suite.bits_per_byte import causal_nats
         from seedbed.evaluate.task import Items, Measure, SystemRun
+        from seedbed.models.encoding import Coder
+        from seedbed.models.scoring import pad_id
 
         context.require("causal", self.name, instead="dynamic_tokenization")
         coder = Coder.of(context.model.tokenizer(), min(self.max_length, context.trained.max_length))

@@ -11,8 +11,8 @@ from seedbed.evaluate import tasks
 from seedbed.evaluate.task import EvaluationContext, Items, Measure, SystemRun, TaskResult
 
 if TYPE_CHECKING:
-    from seedbed.evaluate.encoding import Coder
     from seedbed.evaluate.masking import Window
+    from seedbed.models.encoding import Coder
 
 
 @tasks.register("masked_accuracy")
@@ -48,9 +48,9 @@ class MaskedAccuracy:
 
     def run(self, context: EvaluationContext) -> TaskResult:
         from seedbed.evaluate.documents import sample_documents
-        from seedbed.evaluate.encoding import Coder
         from seedbed.evaluate.masking import masked_windows
-        from seedbed.evaluate.networks import pad_id, score_targets
+        from seedbed.models.encoding import Coder
+        from seedbed.models.scoring import pad_id, score_targets
 
         context.require("bidirectional", self.name, instead="bits_per_byte")
         if context.vocabulary.mask is None:

@@ -67,7 +67,8 @@ class ModeConnectivity:
         return TaskResult(runs, {"lmc": True, "lmc_error": True, "cka": True, "loss": False}, texts, counts)
 
     def _pair(self, context: EvaluationContext, system: str, seed: int | None) -> tuple[Any, Any]:
-        from seedbed.evaluate.networks import settled, untrained
+        from seedbed.evaluate.networks import untrained
+        from seedbed.models.scoring import settled
 
         if system == "untrained":
             assert seed is not None
@@ -83,8 +84,8 @@ class ModeConnectivity:
     def _questions(self, context: EvaluationContext, texts: list[tuple[str, str]]) -> Questions:
         """The rows of all documents that have a target; units are numbered anew."""
         from seedbed.evaluate.connectivity import Questions
-        from seedbed.evaluate.encoding import Coder
         from seedbed.evaluate.masking import masked_windows
+        from seedbed.models.encoding import Coder
 
         vocabulary, found, length = context.vocabulary, Questions(), min(self.max_length, context.trained.max_length)
         coder, causal = Coder.of(context.model.tokenizer(), length), context.trained.attention == "causal"
@@ -117,7 +118,7 @@ class ModeConnectivity:
         questions: Questions,
     ) -> SystemRun:
         from seedbed.evaluate.connectivity import connectivity, line, similarity
-        from seedbed.evaluate.networks import pad_id
+        from seedbed.models.scoring import pad_id
 
         pad, count_U = pad_id(context.vocabulary), questions.count_U
         nats_PU, errors_PU = line(first, other, questions, pad, self.points)

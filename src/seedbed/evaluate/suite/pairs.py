@@ -8,8 +8,8 @@ from seedbed.evaluate import tasks
 from seedbed.evaluate.task import EvaluationContext, TaskResult
 
 if TYPE_CHECKING:
-    from seedbed.evaluate.encoding import Coder, Row
     from seedbed.evaluate.records import Record
+    from seedbed.models.encoding import Coder, Row
 
 
 @tasks.register("pairs")

@@ -11,7 +11,7 @@ from seedbed.evaluate.records import Record, label_numbers, load_parts, sample
 from seedbed.evaluate.task import EvaluationContext, TaskResult
 
 if TYPE_CHECKING:
-    from seedbed.evaluate.encoding import Coder, Row
+    from seedbed.models.encoding import Coder, Row
 
 
 @tasks.register("sentences", papers=["056"])
@@ -52,7 +52,7 @@ class Sentences:
 
     def run(self, context: EvaluationContext) -> TaskResult:
         from seedbed.evaluate.classification import HIGHER, Labeled, classified, network_predictions, text_baselines
-        from seedbed.evaluate.encoding import Coder
+        from seedbed.models.encoding import Coder
 
         columns = {self.sentences: list, self.labels: list}
         parts = load_parts(self.data, self.test, self.test_fraction, columns, self._text)
@@ -125,7 +125,7 @@ class Sentences:
         return rows
 
     def _row(self, coder: Coder, pieces: list[list[int]], items: np.ndarray, separator: int | None) -> list[Row]:
-        from seedbed.evaluate.encoding import Row
+        from seedbed.models.encoding import Row
 
         ids = [token for piece in pieces for token in piece]
         if separator is not None and coder.suffix[:1] == [separator]:
