@@ -168,6 +168,7 @@ def test_a_kernel_that_fails_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> N
         _probe(["flex"], device, torch.float32, q, causal=True)
 
 
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("heads", [(4, 4), (4, 2)])
 @pytest.mark.parametrize(("packed", "window"), [(False, None), (True, None), (False, 3), (True, 2)])
