@@ -124,11 +124,15 @@ def manifest(folder: Path, kind: str, inputs: dict[str, dict[str, str]]) -> None
 
 
 def test_the_pretraining_corpora_are_found_through_the_manifests(make_corpus, tmp_path: Path) -> None:
-    """model <- tokens <- corpus, a model that continues another, and an input that is no longer there."""
-    for name in ("first", "second"):
-        manifest(make_corpus(tmp_path / name, {"train": ["a"]}).path, "corpus", {})
+    """model <- tokens <- corpus, a model that continues another, and an input that is no longer there; neither the
+    corpus that a corpus was made from, whose texts may be held out now, nor the vocabulary's."""
     row = {"fingerprint": "x", "kind": "corpus", "path": "../first"}
-    manifest(tmp_path / "tokens", "tokens", {"corpus": row})
+    for name in ("first", "second", "raw", "words"):
+        made_from = {"read": {**row, "path": "../raw"}} if name == "first" else {}
+        manifest(make_corpus(tmp_path / name, {"train": ["a"]}).path, "corpus", made_from)
+    manifest(tmp_path / "vocabulary", "tokenizer", {"corpus": {**row, "path": "../words"}})
+    tokenizer = {**row, "kind": "tokenizer", "path": "../vocabulary"}
+    manifest(tmp_path / "tokens", "tokens", {"corpus": row, "tokenizer": tokenizer})
     manifest(tmp_path / "model", "model", {"data": {**row, "kind": "tokens", "path": "../tokens"}})
     gone = {**row, "path": "../gone"}
     again = {"from": {**row, "kind": "model", "path": "../model"}, "b": {**row, "path": "../second"}, "c": gone}

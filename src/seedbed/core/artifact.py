@@ -112,15 +112,16 @@ class Artifact:
                 found.append(Artifact.kinds[row["kind"]].open(folder))
         return found
 
-    def ancestors(self) -> list[Artifact]:
-        """All that this one was made from, nearest first, each once."""
+    def ancestors(self, *ends: type[Artifact]) -> list[Artifact]:
+        """All that this one was made from, nearest first, each once; but not what those of the kinds `ends` were made
+        from."""
         found: list[Artifact] = []
         waiting = self.inputs()
         while waiting:
             artifact = waiting.pop(0)
             if artifact not in found:
                 found.append(artifact)
-                waiting.extend(artifact.inputs())
+                waiting.extend([] if isinstance(artifact, ends) else artifact.inputs())
         return found
 
     def problems(self, contents: bool = False) -> list[str]:

@@ -16,9 +16,10 @@ from seedbed.evaluate.contamination import contamination
 from seedbed.evaluate.summary import lines, rows_of, summarize, write_items, write_rows
 from seedbed.evaluate.task import EvaluationContext
 from seedbed.models.artifact import Model
+from seedbed.vocabulary.artifact import Tokenizer
 
 
-@step("evaluate", gives=Scores, version=2)
+@step("evaluate", gives=Scores, version=3)
 def evaluate(
     context: StepContext,
     *,
@@ -73,8 +74,9 @@ def evaluate(
 
 
 def pretraining_corpora(model: Model) -> list[Corpus]:
-    """The corpora among what a model was made from, as far as they are still there."""
-    return [artifact for artifact in model.ancestors() if isinstance(artifact, Corpus)]
+    """The corpora that a model and those that it continues were trained on, as far as they are still there: not what
+    these corpora were made from, of which a part may be held out by now, nor what vocabularies were learned from."""
+    return [artifact for artifact in model.ancestors(Corpus, Tokenizer) if isinstance(artifact, Corpus)]
 
 
 def _contamination_lines(report: dict[str, Any]) -> list[str]:
