@@ -16,7 +16,7 @@ from seedbed.models.encoding import batches
 from seedbed.objectives.base import Examples
 from seedbed.objectives.denoising.pairs import Kind, Marks, as_examples
 from seedbed.objectives.denoising.ragged import Ragged
-from seedbed.objectives.prediction import target_states
+from seedbed.objectives.prediction import cross_entropy, target_states
 
 if TYPE_CHECKING:
     import torch
@@ -50,8 +50,6 @@ class Writer:
         lengths = np.array([len(source) + len(target) for source, target in pairs])
 
         def loss(chosen: np.ndarray) -> torch.Tensor:
-            from seedbed.objectives.prediction import cross_entropy
-
             examples = self.examples([pairs[index] for index in chosen])
             found = cross_entropy(self.network, target_states(self.network, examples), examples.targets_T)
             return found.sum / max(found.count, 1)
@@ -81,18 +79,25 @@ class Writer:
         found: list[list[int]] = [[] for _ in sources]
         with torch.no_grad():
             for chosen in batches([len(source) + most for source in sources], MAX_TOKENS):
-                live = chosen.tolist()
+                live, memory = chosen, self._memory([sources[index] for index in chosen])
                 for _ in range(most):
-                    said = self._next([(sources[index], found[index]) for index in live])
-                    for index, token in zip(live, said, strict=True):
-                        if token != self.marks.end:
-                            found[index].append(token)
-                    live = [index for index, token in zip(live, said, strict=True) if token != self.marks.end]
-                    if not live:
+                    said = self._next([(sources[index], found[index]) for index in live], memory)
+                    goes_on = np.array(said) != self.marks.end
+                    for index, token in zip(live[goes_on], np.array(said)[goes_on], strict=True):
+                        found[index].append(int(token))
+                    live, memory = live[goes_on], [kept[torch.from_numpy(goes_on)] for kept in memory]
+                    if not len(live):
                         break
         return found
 
-    def _next(self, pairs: Sequence[Pair]) -> list[int]:
+    def _memory(self, sources: Sequence[list[int]]) -> list[torch.Tensor]:
+        """What a decoder writes from, which is read once: an encoder's states and their segments. None otherwise."""
+        if self.kind != "encoder-decoder":
+            return []
+        read = self.examples([(source, []) for source in sources])
+        return [self.network.hidden(read.tokens_BL, read.segments_BL, read.positions_BL), read.segments_BL]
+
+    def _next(self, pairs: Sequence[Pair], memory: list[torch.Tensor]) -> list[int]:
         """The likeliest token behind what is written: where the network is asked for the end."""
         import torch
 
@@ -100,8 +105,12 @@ class Writer:
         is_last_T = examples.targets_T == self.marks.end
         where_B = examples.where_T[is_last_T]
         assert len(where_B) == len(pairs)
-        examples.where_T, examples.targets_T = where_B, examples.targets_T[is_last_T]
-        logits_BV = self.network.logits(target_states(self.network, examples)).float()
+        if memory:
+            states_BD = self.network.decode(*memory, examples.decoder).flatten(0, 1)[where_B]
+        else:
+            examples.where_T, examples.targets_T = where_B, examples.targets_T[is_last_T]
+            states_BD = target_states(self.network, examples)
+        logits_BV = self.network.logits(states_BD).float()
         forbidden_V = torch.tensor(self.marks.special_V, device=logits_BV.device)
         forbidden_V[self.marks.end] = False
         logits_BV[:, : len(forbidden_V)].masked_fill_(forbidden_V, -torch.inf)

@@ -159,7 +159,7 @@ class Objective:
 
 def check_network(objective: Objective, network: Any, length: int) -> None:
     """Raises InputError for a network that the objective does not train, or that cannot take rows of this length."""
-    if objective.attention != network.attention and (objective.attention, network.attention) != ("causal", "prefix"):
+    if objective.attention != network.attention and not (objective.attention == "causal" and network.causal):
         raise InputError(
             "objective",
             f"trains networks with {objective.attention} attention, and the model's is {network.attention}",

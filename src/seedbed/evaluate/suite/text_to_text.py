@@ -30,8 +30,9 @@ class TextToText:
     targets have on average (`lead`); the most frequent target. Metrics: ROUGE-L and ROUGE-1 as F1 of words, exact
     matches, of what is written greedily, and bits of the target (its end included) for each of its bytes, where the
     network is shown what goes before. `mode` is the token before each source of a model that was trained with modes.
-    Longer sources and targets are cut at the end, and counted. Cost: a pass through the network for each token that is
-    written, without a cache, so `max_target` and `max_test` are small.
+    Longer sources and targets are cut at the end, and counted. Cost: a source is
+    encoded once; for each token that is written, what is written so far goes through the decoder again (there is no
+    cache of keys), of a decoder alone with the source before it, so `max_target` and `max_test` are small.
     """
 
     def __init__(
