@@ -165,7 +165,7 @@ def check(comparison: Comparison) -> None:
 def _recipe(value: Any, file: Path) -> Recipe:
     if isinstance(value, str):
         return load_recipe(file.parent / value)
-    return parse_recipe(value, default_name=file.stem)
+    return parse_recipe(value, default_name=file.stem, folder=file.parent)
 
 
 def _arms(value: Any) -> dict[str, dict[str, Any]]:

@@ -16,6 +16,8 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -36,6 +38,12 @@ class Entry:
     papers: tuple[str, ...] = ()
     version: int = 1
     extra: tuple[str, str] | None = None  # (package, extra) that the method needs
+    origin: str = ""  # of a method from outside of the package: the hash of its file, or its package with the version
+
+    @property
+    def identity(self) -> int | str:
+        """What goes into fingerprints, for the method's code."""
+        return f"{self.version}, {self.origin}" if self.origin else self.version
 
     @property
     def doc(self) -> str:
@@ -44,6 +52,19 @@ class Entry:
     @property
     def summary(self) -> str:
         return self.doc.split("\n\n")[0].replace("\n", " ")
+
+
+_origin: ContextVar[str] = ContextVar("origin", default="")
+
+
+@contextmanager
+def registered_by(origin: str) -> Iterator[None]:
+    """Within it, what is registered comes from outside of the package."""
+    token = _origin.set(origin)
+    try:
+        yield
+    finally:
+        _origin.reset(token)
 
 
 class Registry(Generic[T]):
@@ -66,15 +87,19 @@ class Registry(Generic[T]):
         assert re.fullmatch(r"[a-z][a-z0-9_]*", name), name
 
         def decorate(target: T) -> T:
+            if _origin.get() and name in self:
+                raise InputError(name, f"there is a {self.role} of this name already", fix="another name")
             assert name not in self._entries, f"{self.role}: {name} is registered twice"
             assert callable(target)
-            self._entries[name] = Entry(name, target, tuple(papers), version, extra)
+            self._entries[name] = Entry(name, target, tuple(papers), version, extra, _origin.get())
             return target
 
         return decorate
 
     def load(self) -> None:
-        """Import every module of the packages, which registers what they hold."""
+        """Import every module of the packages, which registers what they hold, and what comes from outside."""
+        from .extensions import load_installed
+
         if self._loaded:
             return
         self._loaded = True  # before the modules, which may ask for it themselves
@@ -83,6 +108,7 @@ class Registry(Generic[T]):
                 package = importlib.import_module(package_name)
                 for module in pkgutil.iter_modules(getattr(package, "__path__", [])):
                     importlib.import_module(f"{package_name}.{module.name}")
+            load_installed()
         except BaseException:
             self._loaded = False  # or the next call would know half of the names, and not say why
             raise

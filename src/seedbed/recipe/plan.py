@@ -10,6 +10,7 @@ from typing import Any
 
 from seedbed.core.artifact import MANIFEST, Artifact, Reference, kind_of_name, open_any
 from seedbed.core.errors import InputError, PlacedError, unknown_key
+from seedbed.core.extensions import load_methods
 from seedbed.core.fingerprint import digest, source_digest
 from seedbed.core.registry import Component
 from seedbed.core.schema import canonical_value, parameters_of, replace_leaves, resolve, walk
@@ -28,7 +29,7 @@ class PlannedStep:
     step: Step[Any, Any]
     parameters: dict[str, Any]  # resolved; references carry fingerprints
     fingerprint: str
-    components: dict[str, int]  # "objective mlm" -> version
+    components: dict[str, int | str]  # "objective mlm" -> version
     source: str  # hash of the code of the step and its components
     inputs: dict[str, Reference] = field(default_factory=dict)
     artifact: Artifact | None = None  # of an earlier run
@@ -103,9 +104,9 @@ class Plan:
     def _place(self, name: str, step: Step[Any, Any], parameters: dict[str, Any], *, implicit: bool) -> PlannedStep:
         used = [item for item in walk(parameters) if isinstance(item, Component)]
         entry = steps.get(step.name)
-        components = {f"{item.registry.role} {item.name}": item.entry.version for item in used}
+        components = {f"{item.registry.role} {item.name}": item.entry.identity for item in used}
         canonical = {key: canonical_value(value) for key, value in parameters.items()}
-        facts = {"step": step.name, "version": entry.version, "components": components}
+        facts = {"step": step.name, "version": entry.identity, "components": components}
         facts["parameters"] = without_places(canonical)
         fingerprint = digest(facts)
         if implicit and fingerprint in self._by_fingerprint:
@@ -190,6 +191,7 @@ class Plan:
 def make_plan(recipe: Recipe, store: Store, only: Iterable[str] | None = None) -> Plan:
     """Check a recipe, or of it the steps `only` with all that they need, and find what is there already. Raises
     InputError at the first mistake."""
+    load_methods(recipe.methods)
     plan = Plan(recipe, store)
     for name in recipe.steps if only is None else only:
         plan.add_named(name)

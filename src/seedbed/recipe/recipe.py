@@ -2,7 +2,8 @@
 
 `variables` are names for what differs between machines, such as the folder of the data: `${data}/news.jsonl` in a
 value. They are put in when the recipe is planned, and never stand in a fingerprint themselves. `presets` are sets of
-overrides with a name: `preset=NAME` stands for all of them.
+overrides with a name: `preset=NAME` stands for all of them. `methods` are Python files that register methods of the
+user's own; they lie beside the recipe, or where a path says.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from typing import Any
 import yaml
 
 from seedbed.core.errors import InputError, unknown_key
+from seedbed.core.extensions import load_methods
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
-_KEYS = ("name", "seed", "variables", "presets", "steps")
+_KEYS = ("name", "seed", "methods", "variables", "presets", "steps")
 _PRESET = "preset"
 
 
@@ -33,6 +35,7 @@ class Recipe:
     seed: int = 0
     variables: dict[str, str | int | float] = field(default_factory=dict)
     presets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    methods: list[str] = field(default_factory=list)
 
     def overridden(self, overrides: Iterable[str] | Mapping[str, Any]) -> Recipe:
         """The recipe with `step[.function].parameter[.component.parameter ...]=value` put in; in a mapping the values
@@ -56,9 +59,9 @@ class Recipe:
 
     def as_yaml(self) -> str:
         """The recipe as it is run: what presets have put in stands in the steps, and they themselves are left out."""
-        facts = {"name": self.name, "seed": self.seed, "variables": self.variables, "steps": self.steps}
+        facts = {key: getattr(self, key) for key in ("name", "seed", "methods", "variables", "steps")}
         return yaml.safe_dump(
-            {key: value for key, value in facts.items() if value != {}}, sort_keys=False, allow_unicode=True
+            {key: value for key, value in facts.items() if value not in ({}, [])}, sort_keys=False, allow_unicode=True
         )
 
 
@@ -69,7 +72,7 @@ def load_recipe(path: Path | str) -> Recipe:
         raise InputError(str(path), "there is no such recipe", fix="`seedbed new FOLDER` writes one")
     content = load_yaml(file)
     try:
-        return parse_recipe(content, default_name=file.stem)
+        return parse_recipe(content, default_name=file.stem, folder=file.parent)
     except InputError as error:
         raise error.at(str(path)) from None
 
@@ -82,8 +85,8 @@ def load_yaml(path: Path) -> Any:
         raise InputError(str(path), f"is not readable as YAML: {error}") from None
 
 
-def parse_recipe(content: Any, default_name: str = "recipe") -> Recipe:
-    """A recipe from what YAML (or Python) gives."""
+def parse_recipe(content: Any, default_name: str = "recipe", folder: Path | None = None) -> Recipe:
+    """A recipe from what YAML (or Python) gives; files of methods lie below the folder."""
     if not isinstance(content, dict):
         raise InputError("", "a recipe is a mapping", value=content, allowed=_KEYS)
     for key in content:
@@ -100,6 +103,7 @@ def parse_recipe(content: Any, default_name: str = "recipe") -> Recipe:
     if not isinstance(variables, dict):
         raise InputError("variables", "a mapping of names to texts and numbers is wanted", value=variables)
     recipe = Recipe(name, {str(key): _step(str(key), value) for key, value in steps.items()}, seed)
+    recipe.methods = _methods(content.get("methods") or [], folder or Path())
     for key, value in variables.items():
         recipe.variables[str(key)] = _variable(str(key), value)
     recipe.presets = _presets(content.get("presets") or {})
@@ -112,6 +116,16 @@ def _recipe_name(value: Any) -> str:
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise InputError("name", "is no name", value=value, allowed="letters, digits, - and _, a letter first")
     return value
+
+
+def _methods(value: Any, folder: Path) -> list[str]:
+    """Import files of methods, before anything asks for one of these."""
+    files = value if isinstance(value, list) else [value]
+    if not all(isinstance(file, str) for file in files):
+        raise InputError("methods", "names Python files", value=value)
+    found = [str((folder / file).resolve()) for file in files]
+    load_methods(found)
+    return found
 
 
 def _presets(value: Any) -> dict[str, dict[str, Any]]:
