@@ -131,7 +131,7 @@ def test_measuring_changes_nothing_else(tmp_path: Path) -> None:
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["gradient_noise", "activation_norms", "source_loss"])
+@pytest.mark.parametrize("name", ["gradient_noise", "activation_norms", "gradient_norms", "source_loss"])
 @pytest.mark.parametrize("killed_at", [2, 5])
 def test_resume(name: str, killed_at: int, tmp_path: Path) -> None:
     def settings() -> dict[str, Any]:
@@ -171,17 +171,42 @@ def test_activation_norms_are_those_of_the_whole_batch(tmp_path: Path) -> None:
     assert lines[1]["activation_kurtosis"]["layers.1"] == pytest.approx(wanted, rel=1e-5)
 
 
+def test_gradient_norms_are_those_of_the_whole_batch_and_averaged(tmp_path: Path) -> None:
+    hook = interventions.create("gradient_norms", every=2)
+    done = train(tmp_path, "clm", steps=5, interventions=[hook], clip=1e-3, schedule=lambda progress: 0.0)
+    lines = log_without_times(tmp_path)
+    assert ["gradient_l1" in line for line in lines] == [False, True, False, True, False]
+    slow: list[list[float]] = []
+    run = make_run("clm")
+    for step in range(4):
+        batch = run.stream.next(8)
+        run.network.zero_grad()
+        loss = run.objective.loss(run.network, run.objective.corrupt(batch, seed=3, progress=step / 5).to("cpu"))
+        (loss.sum / loss.count).backward()
+        slow.append([float(layer.feedforward_out.weight.grad.abs().mean()) for layer in run.network.layers])
+    names = [f"layers.{index}.feedforward_out.weight" for index in (0, 1)]
+    for line, wanted in ((lines[1], slow[1]), (lines[3], slow[3])):
+        assert line["gradient_l1"] == pytest.approx(dict(zip(names, wanted, strict=True)), rel=1e-4)
+    ratio = (slow[1][0] + slow[3][0]) / (slow[1][1] + slow[3][1])
+    assert done.counts["gradient_ratio"] == pytest.approx(ratio, rel=1e-4)
+
+
 def test_errors_name_the_parameter() -> None:
     for name, parameters, named in (
         ("gradient_noise", {"every": "never"}, "every"),
         ("gradient_noise", {"smoothing": 1.0}, "smoothing"),
         ("activation_norms", {"every": "1 minutes"}, "every"),
+        ("gradient_norms", {"every": "never"}, "every"),
     ):
         with pytest.raises(InputError, match=named):
             interventions.create(name, **parameters)
     with pytest.raises(InputError, match="no module has such a name"):
         make_loop(
             make_run(interventions=[interventions.create("activation_norms", modules=["blocks.*"])]), None
+        ).train()
+    with pytest.raises(InputError, match="no trained parameter has such a name"):
+        make_loop(
+            make_run(interventions=[interventions.create("gradient_norms", parameters=["blocks.*"])]), None
         ).train()
     with pytest.raises(InputError, match="two rows"):
         make_loop(make_run(rows=1, interventions=[interventions.create("gradient_noise")]), None).train()

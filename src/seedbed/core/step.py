@@ -129,6 +129,7 @@ steps = StepRegistry(
     "seedbed.corpus.train_extractor",
     "seedbed.corpus.measure_extraction",
     "seedbed.corpus.generate_samples",
+    "seedbed.corpus.cut_texts",
     "seedbed.segmentation.train",
     "seedbed.vocabulary.train",
     "seedbed.vocabulary.measure",
