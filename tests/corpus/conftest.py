@@ -111,12 +111,12 @@ class LengthScorer:
 
 def length_scorer(folder: Path) -> Path:
     """A folder that the curation step `score` takes."""
-    if "length" not in scorers:
-        scorers.register("length")(LengthScorer)
+    if "toy_length" not in scorers:
+        scorers.register("toy_length")(LengthScorer)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / RECORD).write_text(json.dumps({"method": "length"}), encoding="utf8")
+    (folder / RECORD).write_text(json.dumps({"method": "toy_length"}), encoding="utf8")
     (folder / "manifest.json").write_text(
-        json.dumps({"kind": "scorer", "fingerprint": "length", "files": {}, "format": 1}), encoding="utf8"
+        json.dumps({"kind": "scorer", "fingerprint": "toy_length", "files": {}, "format": 1}), encoding="utf8"
     )
     return folder
 

@@ -18,6 +18,7 @@ from seedbed.evaluate.task import EvaluationContext
 from seedbed.evaluate.writing import Writer
 from seedbed.models import backbones, save_model
 from seedbed.models.artifact import Model
+from seedbed.models.network import Ranks
 from seedbed.objectives.denoising.pairs import Marks
 from seedbed.vocabulary.methods.bytes import bytes_
 from seedbed.vocabulary.save import finish, special_tokens, write_folder
@@ -50,8 +51,12 @@ def slow_logits(writer: Writer, source: list[int], shown: list[int]) -> torch.Te
             hidden = network.decoded(given, torch.zeros_like(given), None, Outputs(tokens, zeros, places))
         else:
             tokens = torch.tensor([[*read, *shown]])
-            prefix = torch.arange(tokens.shape[1])[None] < len(read)
-            more = (prefix,) if network.attention == "prefix" else ()
+            ranks = Ranks.of_prefix(np.arange(tokens.shape[1])[None] < len(read))
+            more = (
+                (Ranks(torch.tensor(ranks.shown_BL), torch.tensor(ranks.sees_BL)),)
+                if network.attention == "prefix"
+                else ()
+            )
             hidden = network.hidden(tokens, None, None, *more)
         return network.logits(hidden[:, -1]).double()[0]
 
@@ -126,6 +131,23 @@ def test_the_task(tmp_path: Path) -> None:
     bits = runs["model"].measures["bits_per_byte"]
     assert bits.denominators_UK[:, 0].tolist() == [len(text) for text in truth]
     assert 0 < bits.value < math.log2(400) * 2 and result.counts["test"] == len(truth)
+    untouched = tasks.create("text_to_text", data=tmp_path / "data.jsonl", epochs=0.0, max_target=6, mode="[S]")
+    zero = {run.system: run for run in untouched.run(EvaluationContext(model, seeds=1)).runs}["model"]
+    coder = model.tokenizer().load()
+    pairs = [
+        (
+            coder.encode(line["source"], add_special_tokens=False).ids,
+            coder.encode(line["target"], add_special_tokens=False).ids,
+        )
+        for line in lines
+        if line["source"] in {text for _, text in result.test_texts}
+    ]
+    vocabulary = model.tokenizer().vocabulary()
+    marks = Marks.of(vocabulary)
+    nats = Writer(model.network(), marks, marks.mode(vocabulary, "[S]")).nats(pairs)
+    assert zero.measures["bits_per_byte"].value == pytest.approx(
+        nats.sum() / math.log(2) / sum(map(len, truth)), rel=1e-5
+    )
     with pytest.raises(InputError, match="has no such token"):
         tasks.create("text_to_text", data=tmp_path / "data.jsonl", mode="[Q]").run(EvaluationContext(model, seeds=1))
 

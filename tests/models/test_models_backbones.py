@@ -36,11 +36,52 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "decoder as normformer, alibi": ("decoder", {"norm": "normformer", "positions": "alibi", "kv_heads": 2}),
     "encoder as normformer": ("encoder", {"norm": "normformer", "bias": True}),
     "encoder as mosaicbert": ("encoder", {"norm": "post", "positions": "alibi", "bias": True}),
+    "encoder with shared layers": ("encoder", {"shared": True, "norm": "post"}),
+    "encoder of bigs": ("encoder", {"mixer": "bigs", "positions": "none"}),
+    "encoder of bigs and attention": ("encoder", {"mixer": [{"bigs": {"gating": False}}, None]}),
+    "decoder of hyena": ("decoder", {"mixer": {"hyena": {"filter_width": 4}}, "positions": "none"}),
+    "decoder of megalodon": (
+        "decoder",
+        {"mixer": {"megalodon": {"chunk": 4, "heads": 2, "states": 4}}, "positions": "none"},
+    ),
+    "decoder of pattention": ("decoder", {"mixer": {"pattention": {"tokens": 24}}, "feed": "pattention"}),
+    "encoder as widenet": ("encoder", {"shared": True, "feed": {"experts": {"inner": 48}}}),
+    "decoder as moduleformer": (
+        "decoder",
+        {"mixer": {"stick_breaking": {"router": 8}}, "feed": {"experts": {"router": 8, "balance": "information"}}},
+    ),
+    "decoder of rwkv7": ("decoder", {"mixer": {"rwkv7": {"rank": 4}}, "feed": "rwkv7", "positions": "none"}),
+    "decoder of energies": ("decoder", {"energy_steps": 2}),
+    "decoder with copies": ("decoder", {"copies": 3, "copy_window": 4, "copy_chunk": 6, "kv_heads": 2}),
+    "decoder of implicit": (
+        "decoder",
+        {"mixer": {"implicit": {"states": 4, "steps": 3, "test_steps": 3, "tolerance": 0.0}}, "positions": "none"},
+    ),
+    "encoder as longformer": ("encoder", {**BERT, "activation": "gelu", "window": 3}),
+    "encoder as big bird": ("encoder", {"sparse": {"block": 2, "random": 1}}),
+    "encoder as electra-small": ("encoder", {**BERT, "activation": "gelu", "embedding_width": 24}),
+    "encoder of narrow embeddings": ("encoder", {"embedding_width": 24}),
     "encoder_decoder": ("encoder_decoder", {}),
     "encoder_decoder as the first t5": ("encoder_decoder", {**T5, "decoder_layers": 3}),
     "encoder_decoder as bart": ("encoder_decoder", {**BERT, "activation": "gelu"}),
+    "encoder_decoder interleaved": ("encoder_decoder", {"interleaved": True}),
+    "encoder_decoder interleaved, post-norm": ("encoder_decoder", {**BERT, "interleaved": True}),
     "encoder_decoder rotary, untied": ("encoder_decoder", {"positions": "rope", "tied": False}),
 }
+# Ends of the names of first values that mixers do not draw.
+FIXED = (
+    "energy_step",
+    "_real",
+    "_imaginary",
+    "_frequency",
+    "_gain",
+    "_shift",
+    "shifts",
+    "_base",
+    "_norming",
+    "key_rate",
+    "bonus",
+)
 
 
 def backbone(case: str, **options: Any) -> Any:
@@ -83,10 +124,15 @@ def test_flops_are_those_of_the_products(case: str) -> None:
     made, rows, length = network(case), 2, 16
     with FlopCounterMode(display=False) as counter:
         made.logits(last(made, tokens(rows, length)).flatten(0, 1)).sum().backward()
-    estimate = backbone(case).flops_per_token(VOCABULARY, length) * rows * length
-    assert counter.get_total_flops() == pytest.approx(estimate, rel=0.01)
+    blocks = list(made.architecture.blocks())
+    uncounted = sum(block.uncounted(made.architecture, layer, length) for _, block, layer in blocks)
+    estimate = (backbone(case).flops_per_token(VOCABULARY, length) - uncounted) * rows * length
+    # The states that recurrences have behind their last chunk, here the only one, are for nobody; and kernels, made
+    # once for all rows, are for few tokens here.
+    rel = 0.03 if case in ("decoder of rwkv7", "decoder of implicit", "decoder of megalodon") else 0.01
+    assert counter.get_total_flops() == pytest.approx(estimate, rel=rel)
     half = backbone(case).flops_per_token(VOCABULARY, length, targets=0.5)
-    assert half < estimate / (rows * length)
+    assert half - uncounted < estimate / (rows * length)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -96,9 +142,9 @@ def test_initial_weights_come_from_the_seed(case: str) -> None:
     deeper = dict(network(case, layers=3).named_parameters())
     for (name, a), b, c in zip(one.named_parameters(), again.parameters(), other.parameters(), strict=True):
         assert torch.equal(a, b), name
-        drawn = not name.endswith(("bias", "head_scale")) and "norm" not in name
+        drawn = not name.endswith(("bias", "head_scale", *FIXED)) and "norm" not in name
         assert torch.equal(a, c) != drawn, name
-        if not name.endswith("out.weight"):  # scaled by depth
+        if not name.endswith(("out.weight", "expert_out", "shifts", "decay_base")):  # go by depth
             assert torch.equal(a, deeper[name]), name
     wanted = 1.0 if one.architecture.scaled_output else 0.02
     assert float(one.embedding.weight.detach().std()) == pytest.approx(wanted, rel=0.1)
@@ -161,9 +207,10 @@ def test_rows_do_not_depend_on_the_batch(case: str, kernel: str) -> None:
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("case", [case for case, (name, _) in CASES.items() if name == "decoder"])
 @pytest.mark.parametrize("kernel", ["products", "sdpa"])
-def test_a_decoder_sees_no_future(kernel: str) -> None:
-    made = network("decoder", kernel=kernel)
+def test_a_decoder_sees_no_future(case: str, kernel: str) -> None:
+    made = network(case, kernel=kernel)
     changed = tokens().clone()
     changed[:, 8:] = 7
     torch.testing.assert_close(last(made, tokens())[:, :8], last(made, changed)[:, :8])
@@ -217,9 +264,27 @@ def test_stock_classes() -> None:
         "decoder as normformer, alibi": None,
         "encoder as normformer": None,
         "encoder as mosaicbert": None,
+        "encoder with shared layers": None,
+        "encoder of bigs": None,
+        "encoder of bigs and attention": None,
+        "decoder of hyena": None,
+        "decoder of megalodon": None,
+        "decoder of pattention": None,
+        "encoder as widenet": None,
+        "decoder as moduleformer": None,
+        "decoder of rwkv7": None,
+        "decoder of energies": None,
+        "decoder with copies": None,
+        "decoder of implicit": None,
+        "encoder as longformer": "longformer",
+        "encoder as big bird": None,
+        "encoder as electra-small": "electra",
+        "encoder of narrow embeddings": None,
         "encoder_decoder": "t5",
         "encoder_decoder as the first t5": "t5",
         "encoder_decoder as bart": "bart",
+        "encoder_decoder interleaved": None,
+        "encoder_decoder interleaved, post-norm": None,
         "encoder_decoder rotary, untied": None,
     }
 

@@ -10,7 +10,7 @@ import torch
 import transformers
 
 from seedbed.core.errors import InputError
-from seedbed.core.files import read_json
+from seedbed.core.files import read_json, write_json
 from seedbed.models.artifact import Model
 
 SIZES = {
@@ -62,7 +62,24 @@ def test_read_and_written_again(kind: str, activation: str, tmp_path: Path) -> N
         ]
 
 
+@pytest.mark.parametrize("kind", ["ElectraForPreTraining", "ElectraForMaskedLM"])
+def test_narrow_embeddings_are_electra_smalls(kind: str, tmp_path: Path) -> None:
+    theirs = saved(kind, tmp_path / "theirs", embedding_size=16)
+    ours = Model(tmp_path / "theirs").network()
+    assert ours.architecture.embedding_width == 16
+    hidden = ours.hidden(TOKENS)
+    assert torch.allclose(hidden, theirs.electra(TOKENS).last_hidden_state, atol=1e-4)
+    ours.save(tmp_path / "ours")
+    again = getattr(transformers, kind).from_pretrained(tmp_path / "ours").eval()
+    if kind == "ElectraForMaskedLM":
+        assert torch.allclose(ours.logits(hidden), theirs(TOKENS).logits, atol=1e-4)
+        assert torch.allclose(ours.logits(hidden), again(TOKENS).logits, atol=1e-4)
+    assert torch.allclose(hidden, again.electra(TOKENS).last_hidden_state, atol=1e-4)
+
+
 def test_what_it_does_not_compute_is_refused(tmp_path: Path) -> None:
-    saved("ElectraForPreTraining", tmp_path, embedding_size=16)
-    with pytest.raises(InputError, match="embedding_size"):
+    saved("ElectraForPreTraining", tmp_path, position_embedding_type="relative_key")
+    config = read_json(tmp_path / "config.json")
+    write_json(tmp_path / "config.json", {**config, "position_embedding_type": "relative_key"})
+    with pytest.raises(InputError, match="position_embedding_type"):
         Model(tmp_path).network()

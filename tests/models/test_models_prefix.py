@@ -12,11 +12,20 @@ from seedbed.core.errors import InputError
 from seedbed.models import backbones
 from seedbed.models.artifact import Model
 from seedbed.models.attention import attend, attention_mask, split_heads
+from seedbed.models.network import Ranks
 from seedbed.models.transformer import Transformer
 
 VOCABULARY = 60
 SEGMENTS = torch.tensor([[0] * 5 + [1] * 7 + [-1] * 2, [0] * 14])
 PREFIX = torch.tensor([[1, 1, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0], [1, 0, 1, *[0] * 11]], dtype=torch.bool)
+
+
+def ranks_of(prefix_BL: torch.Tensor) -> Ranks:
+    found = Ranks.of_prefix(prefix_BL.numpy())
+    return Ranks(torch.tensor(found.shown_BL), torch.tensor(found.sees_BL))
+
+
+RANKS = ranks_of(PREFIX)
 
 
 def network(**options: Any) -> Transformer:
@@ -46,7 +55,7 @@ def test_attention(kernel: str, packed: bool) -> None:
     with torch.no_grad():
         q, k, v = split_heads(qkv, heads, heads, None)
         mask = attention_mask(
-            segments, length, causal=True, window=None, device=q.device, dtype=q.dtype, kernel=kernel, prefix_BL=PREFIX
+            segments, length, causal=True, window=None, device=q.device, dtype=q.dtype, kernel=kernel, ranks=RANKS
         )
         ours = attend(q, k, v, mask, causal=True, kernel=kernel)[:, :, 0]
         scores = (q[:, :, 0] @ k.transpose(-1, -2)).masked_fill(~seen[None], float("-inf"))
@@ -57,12 +66,12 @@ def test_attention(kernel: str, packed: bool) -> None:
 @pytest.mark.parametrize("kernel", ["products", "sdpa"])
 def test_what_a_token_sees(kernel: str) -> None:
     made = network(kernel=kernel)
-    before = made.hidden(tokens(), SEGMENTS, None, PREFIX)
+    before = made.hidden(tokens(), SEGMENTS, None, RANKS)
 
     def changed_by(row: int, column: int) -> list[int]:
         other = tokens()
         other[row, column] = (other[row, column] + 1) % VOCABULARY
-        after = made.hidden(other, SEGMENTS, None, PREFIX)
+        after = made.hidden(other, SEGMENTS, None, RANKS)
         different = (after - before).abs().amax(-1) > 1e-6
         assert not different[1 - row].any()
         return different[row].nonzero().flatten().tolist()
@@ -84,7 +93,7 @@ def test_without_a_prefix_it_is_a_causal_decoder(kernel: str, segments: torch.Te
         hidden = made.hidden(tokens(), segments)
         results.append([hidden, *torch.autograd.grad(hidden.square().sum(), list(made.parameters()))])
     assert all(one.equal(other) for one, other in zip(*results, strict=True))
-    nothing = network(kernel=kernel).hidden(tokens(), segments, None, torch.zeros_like(PREFIX))
+    nothing = network(kernel=kernel).hidden(tokens(), segments, None, ranks_of(torch.zeros_like(PREFIX)))
     torch.testing.assert_close(nothing, results[0][0], atol=1e-5, rtol=1e-5)
 
 
@@ -95,10 +104,10 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
     loaded = Model.open(tmp_path).network()
     loaded.use_kernel("products")
     assert loaded.attention == "prefix" and made.stock is None
-    given = (tokens(), SEGMENTS, None, PREFIX)
+    given = (tokens(), SEGMENTS, None, RANKS)
     assert loaded.hidden(*given).equal(made.hidden(*given))
 
 
 def test_other_networks_have_no_prefix() -> None:
     with pytest.raises(InputError, match="prefix attention"):
-        network(attention="causal").hidden(tokens(), SEGMENTS, None, PREFIX)
+        network(attention="causal").hidden(tokens(), SEGMENTS, None, RANKS)

@@ -53,11 +53,12 @@ def pairs_of(examples: Examples) -> list[tuple[list[int], list[int]]]:
     for row in range(len(examples.tokens_BL)):
         for segment in range(examples.segments_BL[row].max() + 1):
             inside = examples.segments_BL[row] == segment
-            prefix = inside & examples.prefix_BL[row]
+            is_shown = examples.ranks.shown_BL[row] <= examples.ranks.sees_BL[row][inside.argmax()]
+            prefix = inside & is_shown
             source, target = examples.tokens_BL[row][prefix], examples.tokens_BL[row][inside & ~prefix]
             places = np.flatnonzero(inside & ~prefix)
             assert [wanted[row * width + place - 1] for place in places] == target.tolist()
-            assert examples.prefix_BL[row][places[0] - 1] and inside[places[0] - 1]
+            assert prefix[places[0] - 1] and inside[places[0] - 1]
             found.append((source.tolist(), target.tolist()))
     return found
 

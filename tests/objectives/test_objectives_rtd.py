@@ -210,15 +210,6 @@ def test_another_encoder_keeps_its_class_and_the_head_that_it_had(tmp_path: Path
         Model(tmp_path / "generator").network()
 
 
-def test_electras_of_another_embedding_size_are_refused(tmp_path: Path) -> None:
-    import transformers
-
-    config = transformers.ElectraConfig(vocab_size=SIZE, hidden_size=32, embedding_size=16, num_hidden_layers=1)
-    transformers.ElectraForPreTraining(config).save_pretrained(tmp_path)
-    with pytest.raises(InputError, match="embedding_size"):
-        Model(tmp_path).network()
-
-
 def test_size_of_the_generator() -> None:
     base = backbones.create("encoder", layers=12, width=768, heads=12, **BERT).architecture(SIZE)
     third = small_architecture(base, width=1 / 3, layers=1.0)  # ELECTRA-base
@@ -288,3 +279,17 @@ def test_what_it_does_not_go_with() -> None:
     examples.added_TK = np.zeros((len(examples.where_T), 1), dtype=np.int64)
     with pytest.raises(InputError, match="interventions"):
         run.objective.loss(run.network, examples.to("cpu"))
+
+
+@pytest.mark.parametrize("sharing", ["shared", "disentangled"])
+@pytest.mark.parametrize("width", [0.25, 0.5])
+def test_narrow_embeddings_are_shared_too(sharing: str, width: float) -> None:
+    """ELECTRA-small's: tables of half the width, of which the generator's layers are as wide or need a projection."""
+    network = bert(embedding_width=16)
+    objective = rtd(network, rate=0.3, weight=20.0, sharing=sharing, width=width)
+    assert isinstance(network.extra["rtd_generator"], Projected) == (width != 0.5)
+    shake(network.extra)
+    examples = objective.corrupt(MadeStream(7).next(3), seed=0, progress=0.5).to("cpu")
+    assert float(objective.loss(network, examples).sum.detach()) == pytest.approx(
+        by_hand(network, examples, 20.0, 0.3)[0], rel=1e-4
+    )

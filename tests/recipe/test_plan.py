@@ -160,7 +160,7 @@ def test_changed_code_under_the_same_version_is_said(tmp_path, recipe, monkeypat
 def test_estimates_see_what_is_known(tmp_path, recipe):
     place = Workspace(tmp_path / "runs")
     plan = make_plan(recipe, place.store)
-    assert plan.estimate(plan["bread"]).seconds == 1.0 and plan.estimate(plan["bread"]).tokens == 6
+    assert plan.estimate(plan["bread"]).duration() == 1.0 and plan.estimate(plan["bread"]).tokens == 6
     run_recipe(recipe, place, say=lambda _: None)
     plan = make_plan(recipe.overridden(["bread.toy_bread.hot=false"]), place.store)
     assert plan.estimate(plan["bread"]).tokens == 5  # what the crumbs' manifest says

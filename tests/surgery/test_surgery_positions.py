@@ -114,6 +114,20 @@ def test_our_own_format(tmp_path: Path, bert: Model) -> None:
     assert made.network().position_embedding.weight.shape == (13, 16) and made.network().stock is None
 
 
+def test_full_attention_becomes_block_sparse(tmp_path: Path, bert: Model) -> None:
+    """The same weights and another mask, with which texts of one block have the logits that they had."""
+    with workspace(tmp_path / "runs"):
+        made = extend_positions(model=bert, length=30, sparse={"block": 4, "global": 0, "window": 0, "random": 0})
+    sparse, full = made.network(), bert.network()
+    assert sparse.architecture.sparse == {"block": 4, "global": 0, "window": 0, "random": 0}
+    tokens = torch.arange(8)[None] + 5
+    close = [
+        torch.allclose(*(n.logits(n.hidden(tokens[:, :length])) for n in (sparse, full)), atol=1e-5)
+        for length in (4, 8)
+    ]
+    assert close == [True, False]
+
+
 def test_bad_input(tmp_path: Path, bert: Model) -> None:
     network = backbones.create("encoder", **SHAPE).network(40, 1, pad=0)
     save_model(network, bert.path, tmp_path / "rotary", {})

@@ -61,12 +61,14 @@ def _last(folder: Path) -> Path:
     return checkpoints.at(checkpoints.steps()[-1]).path
 
 
-# those that need data of their own have a test of their own
-ALONE = [e.name for e in interventions if not any(parameter.required for parameter in parameters_of(e.target))]
+# those that need data or a network of their own have a test of their own
+OWN = {"task_loss", "side_channels", "fixed_point_curriculum"}
+ALONE = [name for name in interventions.names() if name not in OWN]
 
 
 def test_what_the_contract_leaves_out_is_resumed_elsewhere() -> None:
-    assert set(interventions.names()) - set(ALONE) == {"task_loss", "side_channels"}, "see their own tests"
+    needing = {e.name for e in interventions if any(parameter.required for parameter in parameters_of(e.target))}
+    assert needing < OWN < set(interventions.names()), "see their own tests"
 
 
 @pytest.mark.parametrize("name", ALONE)

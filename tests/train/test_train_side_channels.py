@@ -159,7 +159,7 @@ def test_in_a_recipe(world: World, tmp_path: Path) -> None:
 
 def test_a_plan_needs_no_table(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither one of a step that has not run."""
-    monkeypatch.setattr("seedbed.train.plan._seconds_per_token", lambda *_: 1e-3)
+    monkeypatch.setattr("seedbed.train.plan._tokens_per_second", lambda *_: 1e3)
     steps = {
         "texts": {"generate": {"world": {"script": {"documents": 40}}}},
         "letters": {"train_tokenizer": {"corpus": "texts", "size": 400}},
@@ -174,7 +174,7 @@ def test_a_plan_needs_no_table(world: World, monkeypatch: pytest.MonkeyPatch) ->
         },
     }
     plan = make_plan(Recipe("planned", steps, seed=3), Workspace(world.root / "runs").store)
-    assert plan.estimate(plan["model"]).seconds == pytest.approx(10)
+    assert plan.estimate(plan["model"]).duration() == pytest.approx(10)
 
 
 def rows_of(corpus: Any, name: str) -> list[dict[str, Any]]:

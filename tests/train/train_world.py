@@ -33,11 +33,13 @@ SPECIALS = 5  # pad, unk, cls, sep, mask
 
 
 def vocabulary(size: int = SIZE, sentinels: int = 0) -> Vocabulary:
-    """Every third token begins a word; sentinels stand behind all others."""
+    """Every third token begins a word; with sentinels, which stand behind all others, every fourth ends a sentence."""
     ids = np.arange(size + sentinels)
     special_V = (ids < SPECIALS) | (ids >= size)
     start_V = special_V | (ids % 3 == 0)
-    tokens = [*(f"t{index}" for index in range(size)), *(f"<extra_id_{number}>" for number in range(sentinels))]
+    ends = ["." if sentinels and index >= 19 and index % 4 == 3 else "" for index in range(size)]
+    words = [f"t{index}{end}" for index, end in enumerate(ends)]
+    tokens = [*words, *(f"<extra_id_{number}>" for number in range(sentinels))]
     return Vocabulary(len(ids), 0, 1, 2, 3, 4, 2, 3, tokens, special_V, start_V)
 
 
@@ -60,15 +62,21 @@ def batch_of(rows: list[list[list[int]]], length: int = LENGTH, first_row: int =
 
 
 class MadeStream:
-    """Rows of two or three pieces with learnable text: each token is mostly the one before it plus one."""
+    """Rows of two or three pieces with learnable text: each token is mostly the one before it plus one. With `pairs`
+    it says of each row what the second is to the first; `joined` pieces are one segment."""
 
-    def __init__(self, seed: int) -> None:
-        self.seed, self.row = seed, 0
+    def __init__(self, seed: int, *, pairs: bool = False, joined: bool = False) -> None:
+        self.seed, self.row, self.pairs, self.joined = seed, 0, pairs, joined
         self.counts = {"tokens": {"made": 0}}
 
     def next(self, num_rows: int) -> Batch:
         rows = [self._row(self.row + index) for index in range(num_rows)]
         batch = batch_of(rows, first_row=self.row)
+        if self.pairs:
+            batch.kinds_B = np.array([0, 3, 4])[batch.rows_B % 3]
+        if self.joined:
+            batch.segments_BL = np.minimum(batch.segments_BL, 0)
+            batch.positions_BL = np.where(batch.segments_BL == 0, np.arange(LENGTH), 0)
         self.row += num_rows
         self.counts["tokens"]["made"] += batch.num_tokens
         return batch
@@ -93,6 +101,14 @@ class MadeStream:
         self.row, self.counts = state["row"], state["counts"]
 
 
+JOINED = {"cross_document_qa", "word_alignment"}  # objectives over texts that see each other
+
+
+def stream_for(objective: Any, seed: int) -> MadeStream:
+    """A stream with what an objective, or one of its name, learns from."""
+    return MadeStream(seed, pairs=objective == "relation", joined=objective in JOINED)
+
+
 # a tokenizer that writes every token as one letter
 TOKENIZER: Any = SimpleNamespace(
     load=lambda: SimpleNamespace(decode=lambda ids: "".join(chr(ord("A") + index % 26) for index in ids))
@@ -109,6 +125,11 @@ def made_sources() -> Sources:
 REQUIRED: dict[str, dict[str, Any]] = {
     "mixture": {"parts": {"few": {"mlm": {"rate": 0.1}}, "more": {"mlm": {"rate": 0.25}}}},
     "ul2": {"modes": False},
+    "contrastive": {"contrast": {"triplet": {"margin": 3.0}}},
+    "word_alignment": {"rate": 0.4, "replace": 0.5, "weight": 0.3},
+    "socratic": {"modes": False, "hide": 0.5, "weights": {"reconstruct": 1.0, "ask": 1.0, "ask_and_answer": 1.0}},
+    "in_context_regression": {"tasks": 1, "dimension": 2, "noise": 0.0, "pool": 1},  # learned in a few steps
+    "conditional_lm": {"good": "t5", "bad": "t6", "drop": 0.5},
 }
 
 
@@ -123,8 +144,11 @@ def plain_objectives() -> list[str]:
     for name in objectives.names():
         objective = objective_of(name)
         objective.bind(vocabulary_for(objective.attention))
-        examples = objective.corrupt(MadeStream(0).next(2), seed=0, progress=0.5)
-        if type(examples) is Examples and examples.decoder is None and examples.prefix_BL is None:
+        batch = MadeStream(0).next(8)
+        examples = objective.corrupt(batch, seed=0, progress=0.5)
+        if type(examples) is not Examples or not np.array_equal(examples.positions_BL, batch.positions_BL):
+            continue
+        if examples.decoder is None and examples.ranks is None:
             found.append(name)
     return found
 
@@ -201,7 +225,7 @@ def make_run(objective: str | Any = "mlm", *, steps: int = 12, rows: int = 8, se
     made.bind(vocabulary_for(made.attention))
     network = network_of(made.attention, seed)
     made.prepare(network, seed)
-    stream = MadeStream(seed)
+    stream = stream_for(objective, seed)
     for intervention in extra.get("interventions", []):
         intervention.on_data(made_sources(), TOKENIZER)
         intervention.prepare(network, seed)

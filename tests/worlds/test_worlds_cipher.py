@@ -96,6 +96,22 @@ def test_morphology_keeps_stems_and_suffixes() -> None:
     assert len(usual) == len(SUFFIXES) and sorted(usual.values()) == sorted(SUFFIXES)
 
 
+def test_words_are_linked_with_their_translations(helpers: Any) -> None:
+    world = worlds.create("cipher", documents=3, order="local", script="cyrillic")
+    documents, truth = helpers.told(world)
+    translator = world.translator()
+    records = list(world.records("words", dict.fromkeys(documents, ""), lambda name: iter(truth[name])))
+    assert len(records) > 10
+    for record in records:
+        one, other = (
+            [record[text][start:end] for start, end in record[f"{text}_words"]] for text in ("first", "second")
+        )
+        assert len(record["links"]) == len(one) == len(other)
+        for source, target in record["links"]:
+            assert translator.text(one[source]) == other[target]
+    assert any(source != target for record in records for source, target in record["links"])
+
+
 def test_orders() -> None:
     text = "a1 b2 c3 d4 e5 f6, g7 h8 (i9 j0)"
     assert translator(order="reverse", anchors=1.0).text(text) == "f6 e5 d4 c3 b2 a1, h8 g7 (j0 i9)"

@@ -24,6 +24,9 @@ COLUMNS = {
     "sentences": {"sentences", "labels"},
     "retrieval": {"query", "document"},
     "cloze": {"text", "start", "end"},
+    "completion": {"text", "start", "end"},
+    "similarity": {"first", "second", "score"},
+    "alignment": {"first", "second", "first_words", "second_words", "links"},
 }
 
 

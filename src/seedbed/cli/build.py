@@ -125,8 +125,8 @@ def _row(made: Plan, planned: PlannedStep) -> dict[str, Any]:
     }
     changed = f"its code has changed since; --rebuild {planned.name} makes it anew" if planned.code_changed else ""
     estimate = Estimate(notes=changed) if planned.is_cached else made.estimate(planned)
-    facts = ("tokens", "parameters", "flops", "seconds", "notes")
-    return {**row, **{name: getattr(estimate, name) for name in facts}}
+    costs = {name: getattr(estimate, name) for name in ("tokens", "parameters", "flops")}
+    return {**row, **costs, "seconds": estimate.duration(), "notes": estimate.notes}
 
 
 def _count(value: float | None) -> str:

@@ -159,8 +159,10 @@ def _cost(comparison: Comparison, recipe: Recipe, arm: str, place: Workspace) ->
 
 def _expected(plan: Plan, planned: PlannedStep, what: str) -> float | None:
     """Tokens, steps, FLOPs or seconds of a training step: exact for the first two, else estimated."""
-    if what in ("flops", "seconds"):
-        return getattr(plan.estimate(planned), what)  # type: ignore[no-any-return]
+    if what == "seconds":
+        return plan.estimate(planned).duration()
+    if what == "flops":
+        return plan.estimate(planned).flops
     if "batch_tokens" not in planned.parameters:  # weights that are put together, not trained
         return 0.0
     budget = planned.parameters.get("budget")  # growing has none: its method says for how long it learns

@@ -37,14 +37,19 @@ class StepContext:
 
 @dataclass
 class Estimate:
-    """What a step would cost, as far as it can be told before it runs."""
+    """What a step would cost, as far as it can be told before it runs. Where seconds have to be measured, a function
+    that does so stands for them, and nobody waits who does not ask."""
 
-    seconds: float | None = None
+    seconds: float | Callable[[], float | None] | None = None
     tokens: float | None = None
     parameters: float | None = None
     flops: float | None = None
     notes: str = ""
     counts: dict[str, Any] = field(default_factory=dict)  # of the artifact, as far as later steps can build on them
+
+    def duration(self) -> float | None:
+        """Seconds, measured if need be."""
+        return self.seconds() if callable(self.seconds) else self.seconds
 
 
 @dataclass(frozen=True, eq=False)  # by identity, so that it can be a key where a reference can
@@ -144,6 +149,8 @@ steps = StepRegistry(
     "seedbed.objectives.statistics.names",
     "seedbed.train.pretrain",
     "seedbed.surgery.grow",
+    "seedbed.surgery.attach",
+    "seedbed.surgery.replace_attention",
     "seedbed.surgery.hypernetwork.train",
     "seedbed.surgery.hypernetwork.predict",
     "seedbed.surgery.tokenizer_hypernetwork.train",

@@ -12,6 +12,7 @@ import numpy as np
 from seedbed.core.artifact import Artifact
 from seedbed.core.errors import InputError, unknown_key
 from seedbed.core.files import read_json
+from seedbed.data.metadata import Metadata
 
 if TYPE_CHECKING:
     from seedbed.vocabulary.artifact import Tokenizer
@@ -33,6 +34,7 @@ class TokenFile:
     domains: Sequence[str] = ()
     tokenizer: str = ""  # the digest of the tokenizer; "" if it is not known
     vocabulary: int = 0  # ids are below this number; 0 if it is not known
+    metadata: Sequence[dict[str, Any]] = ()  # of each document, as its corpus has them
 
     def __post_init__(self) -> None:
         self.offsets, self.lengths, self.bytes = (
@@ -106,6 +108,7 @@ class Tokens(Artifact):
             _Column(self, "domain", first, number),
             self.tokenizer_digest,
             self.facts["vocabulary"],
+            Metadata(self, name),
         )
 
     def _map(self) -> np.ndarray:

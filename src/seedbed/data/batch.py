@@ -7,13 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
+
+from seedbed.core.errors import InputError
 
 if TYPE_CHECKING:
     from .artifact import TokenFile
 
+# what the second of two texts in a row is to the first: the text right behind it, the text right before it, another
+# stretch of its document, of a document that its own is linked with, of any other document of its source
+Kind = Literal["next", "previous", "document", "linked", "random"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 _CUT = 40  # bits: rows of a run are fewer than 2 ** 40
 
 
@@ -29,7 +35,8 @@ class Batch:
     token in the document), `sources` the names of the sources. A document is an index into that source's table.
     `seen_BL` are the segments of attention where they are others: context that is not to be learned is padding in
     `segments_BL`, which no objective touches, and has the number of those who see it in `seen_BL`. `files` are the
-    sources' tables of documents, where they are known.
+    sources' tables of documents, where they are known. `kinds_B` says of rows that are two pieces what the second is to
+    the first, as an index of `KINDS`, and is -1 in others.
     """
 
     tokens_BL: np.ndarray
@@ -40,6 +47,7 @@ class Batch:
     sources: tuple[str, ...]
     seen_BL: np.ndarray | None = None
     files: tuple[TokenFile, ...] = ()
+    kinds_B: np.ndarray | None = None
 
     @property
     def num_tokens(self) -> int:
@@ -68,12 +76,20 @@ class Batch:
             self.sources,
             None if self.seen_BL is None else self.seen_BL[rows],
             self.files,
+            None if self.kinds_B is None else self.kinds_B[rows],
         )
+
+    def _refuse_pairs(self) -> None:
+        if self.kinds_B is not None:
+            raise InputError(
+                "interventions", "one changes rows that are pairs of texts", fix="another sampler than pairs"
+            )
 
     def cut(self, parts: int) -> Batch:
         """Every row as so many rows of equal length, one below the other. Tokens stay in order; segments begin anew in
         each. A width that cannot be divided gets padding. Part p of row r has the counter r + p * 2**40."""
         assert self.seen_BL is None
+        self._refuse_pairs()
         width = self.tokens_BL.shape[1]
         length = -(-width // parts)
         widths = ((0, 0), (0, length * parts - width))
@@ -101,6 +117,7 @@ class Batch:
         stands after is learned like the piece's own text. Rows become as wide as the longest needs; `pieces_N6` still
         speaks of what comes from documents. A batch without pieces (of `poisson`) stays as it is."""
         assert self.seen_BL is None
+        self._refuse_pairs()
         if not len(self.pieces_N6):
             return self
         row_N, column_N, size_N = self.pieces_N6[:, 0], self.pieces_N6[:, 1], self.pieces_N6[:, 2]

@@ -93,7 +93,11 @@ def _compact(summary: dict[str, Any]) -> dict[str, Any]:
     """{task: {metric: {system: mean}}}"""
     return {
         task: {
-            metric: {system: round(values[metric]["mean"], 6) for system, values in found["systems"].items()}
+            metric: {
+                system: round(values[metric]["mean"], 6)
+                for system, values in found["systems"].items()
+                if metric in values
+            }
             for metric in found["metrics"]
         }
         for task, found in summary.items()

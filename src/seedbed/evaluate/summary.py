@@ -29,11 +29,12 @@ def summarize(result: TaskResult, seed: int) -> Summary:
     differences: Summary = {}
     for name in names:
         runs = [run for run in result.runs if run.system == name]
-        metrics = result.higher_is_better
+        metrics = [metric for metric in result.higher_is_better if metric in runs[0].measures]
         systems[name] = {metric: _entry(interval_of(runs, metric, seed), runs) for metric in metrics}
         if name != "model" and "model" in names:
             model = [run for run in result.runs if run.system == "model"]
-            differences[name] = {metric: _entry(difference_of(model, runs, metric, seed), runs) for metric in metrics}
+            both = [metric for metric in metrics if metric in model[0].measures]
+            differences[name] = {metric: _entry(difference_of(model, runs, metric, seed), runs) for metric in both}
     return {
         "metrics": {metric: {"higher_is_better": higher} for metric, higher in result.higher_is_better.items()},
         "systems": systems,
@@ -118,7 +119,8 @@ def lines(task: str, summary: Summary) -> list[str]:
     head = [task, *(f"{metric} {'↑' if summary['metrics'][metric]['higher_is_better'] else '↓'}" for metric in metrics)]
     table = [head]
     for system, found in summary["systems"].items():
-        table.append([f"  {system}", *(f"{number(found[m]['mean'])} {span(found[m])}" for m in metrics)])
+        cells = (f"{number(found[m]['mean'])} {span(found[m])}" if m in found else "" for m in metrics)
+        table.append([f"  {system}", *cells])
     widths = [max(len(row[column]) for row in table) for column in range(len(head))]
     found_lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table

@@ -42,7 +42,7 @@ class Writer:
         rows = np.arange(len(pairs))
         found = as_examples(sides[0], sides[1], rows, len(pairs), self.kind, self.marks, self.mode)
         if self.network.attention == "causal":
-            found.prefix_BL = None
+            found.ranks = None
         return found.to(next(self.network.parameters()).device)
 
     def fit(self, pairs: Sequence[Pair], *, training: Training, seed: int) -> None:

@@ -7,5 +7,11 @@ from seedbed.models.save import save_model
 backbones: Registry[object] = Registry(
     "backbone", "seedbed.models.backbone", about="networks from configuration: encoders, decoders, and both in one"
 )
+mixers: Registry[object] = Registry(
+    "mixer", "seedbed.models.mixing", about="what can stand in a layer in place of attention"
+)
+feedforwards: Registry[object] = Registry(
+    "feedforward", "seedbed.models.feeding", about="what can stand in a layer in place of the dense feedforward"
+)
 
-__all__ = ["Network", "backbones", "save_model"]
+__all__ = ["Network", "backbones", "feedforwards", "mixers", "save_model"]

@@ -9,16 +9,20 @@ here, so that plans can count parameters without importing it.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from seedbed.core.errors import InputError, unknown_key
+from seedbed.models.block import Block, Shapes, built
+from seedbed.models.variants import check_variants
 
 ACTIVATIONS = ("gelu", "gelu_tanh", "relu", "relu2", "silu")
 ATTENTIONS = ("bidirectional", "causal", "prefix", "encoder-decoder")
 POSITIONS = ("rope", "learned", "relative", "alibi", "none")
 NORMS = ("pre", "post")
 KERNELS = ("auto", "products", "sdpa", "flex")
+_TUPLES = ("windows", "mixers", "feedforwards")
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,20 @@ class Architecture:
     scaled_scores: bool = True  # scores of attention are divided by sqrt(head_width)
     scaled_output: bool = False  # hidden states are divided by sqrt(width) before the output embedding
     decoder_layers: int = 0  # those of an encoder-decoder's decoder
+    interleaved: bool = (
+        False  # a decoder's layer has a feedforward behind its own attention too, before that over states
+    )
     base_width: int | None = None  # of the network whose settings this one takes over (width transfer); None: standard
+    mixers: tuple[dict[str, Any] | None, ...] = ()  # {name: settings}, repeated over the layers; None: attention
+    feedforwards: tuple[dict[str, Any] | None, ...] = ()  # likewise; None: the dense one
+    shared: bool = False  # layers have the same weights, but for their norms
+    embedding_width: int | None = None  # of the tables, from which a projection leads to the layers; None: the width
+    sparse: dict[str, int] | None = None  # sizes of block-sparse attention: block, window, global, random
+    energy_steps: int = 0  # by which a candidate for each next token descends its energy; 0: predictions as usual
+    energy_step: float = 1.0  # how many times the gradient a step is at first
+    copies: int = 1  # how often each token is read, side by side; the last copy predicts (`copies`)
+    copy_window: int = 0  # of how many tokens copies see the copies: 0 or 1, their own token's
+    copy_chunk: int | None = None  # of this many tokens, whose copies see each other; None: no bounds but the window
     special: dict[str, int | None] = field(default_factory=dict)  # ids of pad, bos, eos, cls, sep, mask
 
     def __post_init__(self) -> None:
@@ -107,6 +124,65 @@ class Architecture:
         assert self.scaled_scores or self.base_width is None
         assert self.norm in NORMS and self.norm_kind in ("layer", "rms")
         assert not self.windows or len(self.windows) == self.layers
+        if self.composed:
+            self._check_blocks()
+        check_variants(self)
+
+    def _check_blocks(self) -> None:
+        for name, refused in (
+            ("norm: normformer", self.normformer),
+            ("width_transfer", self.base_width is not None),
+            ("encoder-decoders", self.decoder_layers > 0),
+        ):
+            if refused:
+                raise InputError(name, "is not for networks with mixers, feedforwards or shared layers")
+        for role, block, _ in self.blocks():
+            if self.attention not in block.serves:
+                raise InputError(role, f"is not for {self.attention} networks", allowed=block.serves)
+            if block.normed and self.norm != "pre":
+                raise InputError("norm", "must be pre, for the mixer has a norm of its own", value=self.norm)
+            block.check(self)
+
+    @property
+    def composed(self) -> bool:
+        """Whether its layers are others than attention and a dense feedforward, each with weights of its own."""
+        return bool(self.mixers or self.feedforwards or self.shared)
+
+    def mixer(self, layer: int) -> Block | None:
+        """What stands in place of attention; None is attention."""
+        return built("mixer", self.mixers[layer % len(self.mixers)]) if self.mixers else None
+
+    def feedforward_block(self, layer: int) -> Block | None:
+        """What stands in place of the dense feedforward; None is the dense one."""
+        given = self.feedforwards
+        return built("feedforward", given[layer % len(given)]) if given else None
+
+    def has_feedforward(self, layer: int) -> bool:
+        mixer = self.mixer(layer)
+        return mixer is None or not mixer.alone
+
+    def source(self, layer: int) -> int:
+        """The layer whose weights a layer has: the first one of its kind where they are shared, else itself."""
+        kinds = math.lcm(len(self.mixers) or 1, len(self.feedforwards) or 1)
+        return layer % kinds if self.shared else layer
+
+    def blocks(self) -> Iterator[tuple[str, Block, int]]:
+        """Every mixer and feedforward with its role and its layer."""
+        for layer in range(self.layers):
+            mixer, feedforward = self.mixer(layer), self.feedforward_block(layer)
+            if mixer is not None:
+                yield "mixer", mixer, layer
+            if feedforward is not None and self.has_feedforward(layer):
+                yield "feedforward", feedforward, layer
+
+    def block_of(self, name: str) -> tuple[Block, str, int] | None:
+        """Of a parameter within a block: the block, the name there, the layer."""
+        _, _, rest = name.rpartition("layers.")
+        index, _, rest = rest.partition(".")
+        role, _, inner = rest.partition(".")
+        block = self.mixer(int(index)) if role == "mixer" else None
+        block = self.feedforward_block(int(index)) if role == "feedforward" else block
+        return None if block is None else (block, inner, int(index))
 
     @property
     def query_width(self) -> int:
@@ -120,6 +196,11 @@ class Architecture:
     @property
     def kv_width(self) -> int:
         return self.kv_heads * self.head_width
+
+    @property
+    def table_width(self) -> int:
+        """Columns of the embeddings."""
+        return self.width if self.embedding_width is None else self.embedding_width
 
     @property
     def width_ratio(self) -> float:
@@ -164,24 +245,16 @@ class Architecture:
         return self.rope_theta if self.window(layer) is None else self.local_rope_theta
 
     def has_attention_norm(self, layer: int) -> bool:
-        return self.norm == "post" or layer > 0 or self.first_norm
+        mixer = self.mixer(layer)
+        return self.norm == "post" or ((layer > 0 or self.first_norm) and (mixer is None or not mixer.normed))
 
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Every parameter's name and shape, in the order in which the network has them."""
-        width, inner = self.width, self.feedforward * (2 if self.gated else 1)
-        found: dict[str, tuple[int, ...]] = {"embedding.weight": (self.vocabulary_size, width)}
-
-        def linear(name: str, rows: int, columns: int, bias: bool) -> None:
-            found[f"{name}.weight"] = (rows, columns)
-            if bias:
-                found[f"{name}.bias"] = (rows,)
-
-        def norm(name: str, width: int = width) -> None:
-            found[f"{name}.weight"] = (width,)
-            if self.norm_bias:
-                found[f"{name}.bias"] = (width,)
-
-        def stack(prefix: str, layers: int) -> None:
+    def shapes(self) -> Shapes:
+        """Every parameter's name and shape, those of a layer in the order in which the network has them."""
+        width = self.table_width
+        found: Shapes = {"embedding.weight": (self.vocabulary_size, width)}
+        for prefix, layers in (("", self.layers), ("decoder.", self.decoder_layers)):
+            if not layers:
+                continue
             if self.positions == "learned":
                 found[f"{prefix}position_embedding.weight"] = (self.max_length + self.position_offset, width)
             if self.positions == "relative":
@@ -189,41 +262,61 @@ class Architecture:
             if self.token_types:
                 found[f"{prefix}type_embedding.weight"] = (self.token_types, width)
             if self.embedding_norm:
-                norm(f"{prefix}embedding_norm")
+                found |= self._norm(f"{prefix}embedding_norm", width)
+            if self.embedding_width is not None:
+                found |= _linear("embedding_projection", self.width, width, True)
             for index in range(layers):
-                block(f"{prefix}layers.{index}", index, cross=prefix == "decoder.")
+                found |= self._layer(f"{prefix}layers.{index}", index, cross=prefix == "decoder.")
             if self.final_norm:
-                norm(f"{prefix}final_norm")
-
-        def block(layer: str, index: int, *, cross: bool) -> None:
-            if self.has_attention_norm(index):
-                norm(f"{layer}.attention_norm")
-            linear(f"{layer}.qkv", self.qkv_width, width, self.attention_bias)
-            linear(f"{layer}.attention_out", width, self.query_width, self.attention_bias)
-            norm(f"{layer}.feedforward_norm")
-            linear(f"{layer}.feedforward_in", inner, width, self.feedforward_bias)
-            linear(f"{layer}.feedforward_out", width, self.feedforward, self.feedforward_bias)
-            if self.normformer:
-                found[f"{layer}.head_scale"] = (self.heads,)
-                norm(f"{layer}.attention_out_norm")
-                norm(f"{layer}.feedforward_inner_norm", self.feedforward)
-            if cross:
-                norm(f"{layer}.cross_norm")
-                linear(f"{layer}.cross.query", self.query_width, width, self.attention_bias)
-                linear(f"{layer}.cross.memory", 2 * self.kv_width, width, self.attention_bias)
-                linear(f"{layer}.cross.attention_out", width, self.query_width, self.attention_bias)
-
-        stack("", self.layers)
-        if self.decoder_layers:
-            stack("decoder.", self.decoder_layers)
+                found |= self._norm(f"{prefix}final_norm")
         if self.head:
-            linear("head_dense", width, width, self.head_bias)
-            norm("head_norm")
+            found |= _linear("head_dense", width, self.width, self.head_bias) | self._norm("head_norm", width)
         if not self.tied:
             found["output_embedding.weight"] = (self.vocabulary_size, width)
         if self.output_bias:
             found["output_bias"] = (self.vocabulary_size,)
+        if self.energy_steps:
+            found |= {"energy_head": (self.width,), "energy_step": (1,)}
         return found
+
+    def _layer(self, name: str, index: int, *, cross: bool) -> Shapes:
+        width, bias = self.width, self.attention_bias
+        own, mixer, feedforward = self.source(index) == index, self.mixer(index), self.feedforward_block(index)
+        found: Shapes = {}
+        if self.has_attention_norm(index):
+            found |= self._norm(f"{name}.attention_norm")
+        if own and mixer is not None:
+            found |= {f"{name}.mixer.{inner}": shape for inner, shape in mixer.shapes(self, index).items()}
+        elif own:
+            found |= _linear(f"{name}.qkv", self.qkv_width, width, bias)
+            found |= _linear(f"{name}.attention_out", width, self.query_width, bias)
+        if self.has_feedforward(index):
+            found |= self._norm(f"{name}.feedforward_norm")
+        if own and self.has_feedforward(index) and feedforward is not None:
+            found |= {f"{name}.feedforward.{inner}": shape for inner, shape in feedforward.shapes(self, index).items()}
+        elif own and self.has_feedforward(index):
+            inner_width = self.feedforward * (2 if self.gated else 1)
+            found |= _linear(f"{name}.feedforward_in", inner_width, width, self.feedforward_bias)
+            found |= _linear(f"{name}.feedforward_out", width, self.feedforward, self.feedforward_bias)
+        if self.normformer:
+            found[f"{name}.head_scale"] = (self.heads,)
+            found |= self._norm(f"{name}.attention_out_norm")
+            found |= self._norm(f"{name}.feedforward_inner_norm", self.feedforward)
+        if cross:
+            found |= self._norm(f"{name}.cross_norm")
+            found |= _linear(f"{name}.cross.query", self.query_width, width, bias)
+            found |= _linear(f"{name}.cross.memory", 2 * self.kv_width, width, bias)
+            found |= _linear(f"{name}.cross.attention_out", width, self.query_width, bias)
+        if cross and self.interleaved:
+            inner_width = self.feedforward * (2 if self.gated else 1)
+            found |= self._norm(f"{name}.between_norm")
+            found |= _linear(f"{name}.between_feedforward_in", inner_width, width, self.feedforward_bias)
+            found |= _linear(f"{name}.between_feedforward_out", width, self.feedforward, self.feedforward_bias)
+        return found
+
+    def _norm(self, name: str, width: int | None = None) -> Shapes:
+        shape = (width or self.width,)
+        return {f"{name}.weight": shape, **({f"{name}.bias": shape} if self.norm_bias else {})}
 
     def num_parameters(self, *, embeddings: bool = True) -> int:
         """All of them, or those without the tables of embeddings and the bias of the logits."""
@@ -235,19 +328,31 @@ class Architecture:
         the full length even where it is causal or windowed, as it is computed. Logits and the head count for the
         share of positions that have `targets`. Of an encoder-decoder the tokens are its encoder's; its decoder reads as
         many as there are targets, for each of them has one."""
-        inner = self.feedforward * (3 if self.gated else 2)
-        layer = self.width * (self.qkv_width + self.query_width + inner)
-        head = self.width * (self.vocabulary_size + (self.width if self.head else 0))
-        flops = 6.0 * (self.layers * layer + targets * head) + 12.0 * self.layers * length * self.query_width
+        attention = self.width * (self.qkv_width + self.query_width)
+        dense = self.width * self.feedforward * (3 if self.gated else 2)
+        layer = attention + dense
+        head = self.table_width * (self.vocabulary_size + (self.width if self.head else 0))
+        attends = sum(self.mixer(index) is None for index in range(self.layers))
+        feeds = sum(
+            self.has_feedforward(index) and self.feedforward_block(index) is None for index in range(self.layers)
+        )
+        layers = 6.0 * (attends * attention + feeds * dense)
+        seen = 12.0 * attends * self.copies * length * self.query_width
+        # a step of an energy's descent: two columns a token forward and their slopes, and the backward of both
+        flops = self.energy_steps * (4 * layers + 12 * seen) if self.energy_steps else self.copies * (layers + seen)
+        flops += 6.0 * targets * head
+        flops += 6.0 * self.table_width * self.width if self.embedding_width is not None else 0.0
+        flops += sum(block.flops(self, layer, length) for _, block, layer in self.blocks())
         if self.decoder_layers:
             queries, memory = 2 * self.width * self.query_width, 2 * self.width * self.kv_width
             seen = length * targets + length  # of its own and of the encoder's
-            decoded = 6.0 * (layer + queries) + 12.0 * seen * self.query_width
+            between = dense if self.interleaved else 0
+            decoded = 6.0 * (layer + between + queries) + 12.0 * seen * self.query_width
             flops += self.decoder_layers * (targets * decoded + 6.0 * memory)
         return flops
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "windows": list(self.windows)}
+        return {**asdict(self), **{name: list(getattr(self, name)) for name in _TUPLES}}
 
     @classmethod
     def from_json(cls, values: dict[str, Any], key: str = "config.json") -> Architecture:
@@ -257,9 +362,13 @@ class Architecture:
             if name not in known:
                 raise unknown_key(key, name, known)
         try:
-            return cls(**{**values, "windows": tuple(values.get("windows", ()))})
+            return cls(**{**values, **{name: tuple(values.get(name, ())) for name in _TUPLES}})
         except TypeError as error:
             raise InputError(key, f"is not a whole description of a network: {error}") from None
+
+
+def _linear(name: str, rows: int, columns: int, bias: bool) -> Shapes:
+    return {f"{name}.weight": (rows, columns), **({f"{name}.bias": (rows,)} if bias else {})}
 
 
 def _divisors(number: int) -> list[str]:

@@ -14,12 +14,16 @@ below each other, with no copy of the keys.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch.nn import functional
 
 from seedbed.models.flex import attend_flex, block_mask, cross_block_mask
+from seedbed.models.layers import plain
+
+if TYPE_CHECKING:
+    from seedbed.models.network import Ranks
 
 Tensor = torch.Tensor
 
@@ -51,35 +55,39 @@ def attention_mask(
     device: torch.device,
     dtype: torch.dtype,
     kernel: str,
-    prefix_BL: Tensor | None = None,
+    ranks: Ranks | None = None,
+    positions_BL: Tensor | None = None,
     bias_HR: Tensor | None = None,
 ) -> Any:
     """Which tokens see which, as a kernel wants it: what is added to the scores, (1 or B, L, L), 0 where a token (row)
     sees another (column), -inf elsewhere; for "flex" torch's BlockMask.
 
     None where every token sees all, and for "sdpa" where only the order counts. Tokens of one segment see each other;
-    padding (-1) sees padding, so that no row is without anything to see. Causal order does not hold for columns that
-    are marked in `prefix_BL`. With a bias (`distance`) it comes along, as `Biased`, or for "sdpa" in the sum of both
-    (1 or B, H, L, L), which all layers share.
+    padding (-1) sees padding, so that no row is without anything to see. With `ranks` these say who sees whom within a
+    segment, in the place of causal order, and windows go by positions. With a bias (`distance`) it comes along, as
+    `Biased`, or for "sdpa" in the sum of both (1 or B, H, L, L), which all layers share.
     """
     if kernel == "flex":
         blocks = block_mask(
-            segments_BL, length, causal=causal, window=window, device=device, prefix_BL=prefix_BL if causal else None
+            segments_BL, length, causal=causal, window=window, device=device, ranks=ranks, positions_BL=positions_BL
         )
         return blocks if bias_HR is None else Biased(blocks, bias_HR)
-    if kernel == "sdpa" and all(given is None for given in (segments_BL, window, prefix_BL, bias_HR)):
+    if kernel == "sdpa" and all(given is None for given in (segments_BL, window, ranks, bias_HR)):
         return None  # it has a causal path of its own, with no mask to read
     seen: Tensor | None = None
     if segments_BL is not None:
         seen = segments_BL[:, :, None] == segments_BL[:, None, :]
-    if causal or (window is not None and window < length - 1):
-        place = torch.arange(length, device=device)
-        distance = place[:, None] - place[None, :]
+    if ranks is not None or causal or (window is not None and window < length - 1):
+        place_BL = torch.arange(length, device=device)[None]
+        if ranks is not None and positions_BL is not None:
+            place_BL = positions_BL
+        distance = place_BL[:, :, None] - place_BL[:, None, :]
         near = torch.ones_like(distance, dtype=torch.bool) if window is None else distance.abs() <= window
-        if causal:
-            before = distance >= 0
-            near = near & (before if prefix_BL is None else before | prefix_BL[:, None, :])
-        near = near if near.dim() == 3 else near[None]
+        if ranks is not None:
+            itself = torch.eye(length, dtype=torch.bool, device=device)
+            near = near & ((ranks.shown_BL[:, None, :] <= ranks.sees_BL[:, :, None]) | itself)
+        elif causal:
+            near = near & (distance >= 0)
         seen = near if seen is None else seen & near
     mask = None if seen is None else _added(seen, dtype)
     if bias_HR is None:
@@ -125,7 +133,7 @@ def split_heads(
 
     `rope` are the tables of `rope_table` in the projection's type, (L, E), or (B, L, E) where rows have their own.
     """
-    if torch.compiler.is_compiling():
+    if plain():
         return _plain_heads(qkv_BLC, heads, kv_heads, rope)
     cosine, sine = rope if rope is not None else (None, None)
     q, k, v = _SplitHeads.apply(qkv_BLC, (heads, kv_heads), cosine, sine)
@@ -144,7 +152,7 @@ def attend(q_KBGLE: Tensor, k_KBLE: Tensor, v_KBLE: Tensor, mask: Any, *, causal
     if kernel == "flex":
         return attend_flex(q_KBGLE, k_KBLE, v_KBLE, mask, bias)
     if kernel == "products":
-        if torch.compiler.is_compiling():
+        if plain():
             return _plain_products(q_KBGLE, k_KBLE, v_KBLE, mask, bias)
         mixed: Tensor = _Products.apply(q_KBGLE, k_KBLE, v_KBLE, mask, bias)
         return mixed

@@ -20,9 +20,10 @@ _CHUNK_VALUES = 1 << 24  # logits held at a time
 
 
 def linear_cross_entropy(
-    hidden_TD: Tensor, weight_VD: Tensor, bias_V: Tensor | None, targets_T: Tensor
+    hidden_TD: Tensor, weight_VD: Tensor, bias_V: Tensor | None, targets_T: Tensor, factors_T: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The sum of the targets' losses in nats (a float32 scalar with gradient), and how many were predicted right.
+    """The sum of the targets' losses in nats (a float32 scalar with gradient), each times its factor where there are
+    such, and how many were predicted right.
 
     Under autocast float32 hidden states are cast to its type. A logit that ties with the target's counts as right
     only if its id is the larger one, as in argmax.
@@ -31,14 +32,14 @@ def linear_cross_entropy(
     if torch.is_autocast_enabled(kind) and hidden_TD.dtype == torch.float32:
         hidden_TD = hidden_TD.to(torch.get_autocast_dtype(kind))
     with torch.autocast(kind, enabled=False):
-        loss, correct = _LinearCrossEntropy.apply(hidden_TD, weight_VD, bias_V, targets_T)
+        loss, correct = _LinearCrossEntropy.apply(hidden_TD, weight_VD, bias_V, targets_T, factors_T)
     return loss, correct
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
+        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, factors: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         exact = torch.float64 if hidden.dtype == torch.float64 else torch.float32
         matrix = weight.to(hidden.dtype)
@@ -53,10 +54,13 @@ class _LinearCrossEntropy(torch.autograd.Function):
             logits = torch.nn.functional.linear(rows, matrix, column)
             correct += _count_correct(logits, wish)
             log_probabilities = torch.log_softmax(logits, -1, dtype=exact)
-            loss -= log_probabilities.gather(1, wish[:, None]).sum()
+            factor = None if factors is None else factors[start : start + size, None].to(exact)
+            log_chances = log_probabilities.gather(1, wish[:, None])
+            loss -= (log_chances if factor is None else log_chances * factor).sum()
             if sums is not None:
                 grad = log_probabilities.exp_()
                 grad.scatter_add_(1, wish[:, None], grad.new_full((len(wish), 1), -1.0))
+                grad = grad if factor is None else grad.mul_(factor)
                 sums.add(start, rows, matrix, grad.to(hidden.dtype))
         ctx.mark_non_differentiable(correct)
         if sums is not None:
@@ -64,13 +68,13 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return loss, correct
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None]:
         grad_hidden, grad_weight, grad_bias = ctx.saved_tensors
         scale = grads[0]
         if bool(scale == 1):
-            return grad_hidden, grad_weight, grad_bias, None
+            return grad_hidden, grad_weight, grad_bias, None, None
         bias = None if grad_bias is None else grad_bias * scale.to(grad_bias.dtype)
-        return grad_hidden * scale.to(grad_hidden.dtype), grad_weight * scale.to(grad_weight.dtype), bias, None
+        return grad_hidden * scale.to(grad_hidden.dtype), grad_weight * scale.to(grad_weight.dtype), bias, None, None
 
 
 class _Gradients:

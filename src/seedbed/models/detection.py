@@ -16,7 +16,7 @@ from torch.nn import functional
 from seedbed.core.errors import InputError
 from seedbed.core.files import write_json
 from seedbed.models.families.base import Part
-from seedbed.models.families.electra import GENERATOR, Electra
+from seedbed.models.families.electra import GENERATOR, PROJECTION, Electra
 from seedbed.models.huggingface import CONFIG, WEIGHTS, write_network
 from seedbed.models.initialize import initialize
 from seedbed.models.layers import Embedding, Linear, Norm, activate
@@ -151,6 +151,7 @@ def small_architecture(architecture: Architecture, *, width: float, layers: floa
     return replace(
         a,
         width=size,
+        embedding_width=None,
         layers=count,
         heads=heads,
         kv_heads=heads,
@@ -179,8 +180,9 @@ def make_generator(network: Transformer, small: Architecture, sharing: Sharing, 
         for name in names[:2]:
             if tables[name] is not None:
                 setattr(network, name, Disentangled(tables[name]))
-    if small.width != network.width:
-        return Projected(small, tables, network.width, seed, network.kernel)
+    table_width = network.architecture.table_width
+    if small.width != table_width:
+        return Projected(small, tables, table_width, seed, network.kernel)
     made = Transformer(small, seed=seed, kernel=network.kernel)
     for name, module in tables.items():
         setattr(made, name, module)
@@ -245,9 +247,8 @@ def _names_of_projected(architecture: Architecture) -> dict[str, tuple[Part, ...
     """ELECTRA's names, of which those of the tables' norm and the projection have other ones here."""
     names = Electra().names(architecture)
     moved = {ours.replace("embedding_norm", "table_norm"): parts for ours, parts in names.items()}
-    projection = "electra.embeddings_project"
     return {
         **moved,
-        "projection.weight": (Part(f"{projection}.weight", architecture.width),),
-        "projection.bias": (Part(f"{projection}.bias", architecture.width),),
+        "projection.weight": (Part(f"{PROJECTION}.weight", architecture.width),),
+        "projection.bias": (Part(f"{PROJECTION}.bias", architecture.width),),
     }

@@ -11,11 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from seedbed.core.errors import InputError
+
+if TYPE_CHECKING:
+    from seedbed.models.network import Ranks
 
 Tensor = torch.Tensor
 
@@ -29,13 +32,17 @@ def block_mask(
     causal: bool,
     window: int | None,
     device: torch.device,
-    prefix_BL: Tensor | None = None,
+    ranks: Ranks | None = None,
+    positions_BL: Tensor | None = None,
 ) -> Any:
     """What `attention_mask` says, as torch's BlockMask; None where every token sees all."""
-    if segments_BL is None and not causal and (window is None or window >= length - 1):
+    if segments_BL is None and ranks is None and not causal and (window is None or window >= length - 1):
         return None
-    rows = next((len(given) for given in (segments_BL, prefix_BL) if given is not None), None)
-    return _blocks(_seen(segments_BL, causal, window, prefix_BL), rows, (length, length), device)
+    if ranks is not None:
+        seen = _seen_by_rank(segments_BL, window, ranks.shown_BL, ranks.sees_BL, positions_BL)
+        return blocks(seen, len(ranks.shown_BL), (length, length), device)
+    rows = None if segments_BL is None else len(segments_BL)
+    return blocks(_seen(segments_BL, causal, window), rows, (length, length), device)
 
 
 def cross_block_mask(segments_BM: Tensor, segments_BL: Tensor) -> Any:
@@ -46,7 +53,7 @@ def cross_block_mask(segments_BM: Tensor, segments_BL: Tensor) -> Any:
         return (segment == segments_BL[row, key]) | (segment < 0)
 
     sizes = (segments_BM.shape[1], segments_BL.shape[1])
-    return _blocks(seen, len(segments_BM), sizes, segments_BM.device)
+    return blocks(seen, len(segments_BM), sizes, segments_BM.device)
 
 
 def attend_flex(q_KBGLE: Tensor, k_KBLE: Tensor, v_KBLE: Tensor, mask: Any, bias_HR: Tensor | None = None) -> Tensor:
@@ -63,7 +70,7 @@ def attend_flex(q_KBGLE: Tensor, k_KBLE: Tensor, v_KBLE: Tensor, mask: Any, bias
     return mixed.unflatten(1, (-1, groups)).transpose(0, 1)
 
 
-def _blocks(seen: Callable[..., Tensor], rows: int | None, sizes: tuple[int, int], device: torch.device) -> Any:
+def blocks(seen: Callable[..., Tensor], rows: int | None, sizes: tuple[int, int], device: torch.device) -> Any:
     from torch.nn.attention.flex_attention import create_block_mask
 
     return create_block_mask(
@@ -76,17 +83,30 @@ def _blocks(seen: Callable[..., Tensor], rows: int | None, sizes: tuple[int, int
     )
 
 
-def _seen(
-    segments_BL: Tensor | None, causal: bool, window: int | None, prefix_BL: Tensor | None
-) -> Callable[..., Tensor]:
+def _seen(segments_BL: Tensor | None, causal: bool, window: int | None) -> Callable[..., Tensor]:
     """Whether a token sees another, for torch's compiler."""
 
     def seen(row: Tensor, _head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         found = query >= (key if causal else 0)
-        if prefix_BL is not None:
-            found = found | prefix_BL[row, key]
         if window is not None:
             found = found & ((query - key).abs() <= window)
+        if segments_BL is not None:
+            found = found & (segments_BL[row, query] == segments_BL[row, key])
+        return found
+
+    return seen
+
+
+def _seen_by_rank(
+    segments_BL: Tensor | None, window: int | None, shown_BL: Tensor, sees_BL: Tensor, positions_BL: Tensor | None
+) -> Callable[..., Tensor]:
+    """The same with ranks."""
+
+    def seen(row: Tensor, _head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        found = (shown_BL[row, key] <= sees_BL[row, query]) | (query == key)
+        if window is not None:
+            distance = query - key if positions_BL is None else positions_BL[row, query] - positions_BL[row, key]
+            found = found & (distance.abs() <= window)
         if segments_BL is not None:
             found = found & (segments_BL[row, query] == segments_BL[row, key])
         return found

@@ -98,7 +98,7 @@ def read_network(
             row = 0
             for part in names[ours]:
                 rows = parameter[row : row + part.rows]
-                rows.copy_(read(found[part.name]).view_as(rows))
+                rows.copy_(read(found[part.name])[part.before :].view_as(rows))
                 row += part.rows
     if drawn:
         say(f"{folder}: a bare model without its head; drawn anew: {', '.join(drawn)}")
@@ -126,7 +126,10 @@ def write_network(network: Transformer, folder: Path, special: dict[str, int | N
         row, folded = 0, network.folded(ours, parameter.detach())
         for part in family.names(architecture)[ours]:
             value = folded[row : row + part.rows].reshape(part.shape or (part.rows, *folded.shape[1:]))
-            tensors[part.name] = value.to("cpu", torch.float32, copy=True).contiguous()
+            if part.before:
+                value = torch.cat((value.new_zeros(part.before, *value.shape[1:]), value))
+            for name in (part.name, *part.also):
+                tensors[name] = value.to("cpu", torch.float32, copy=True).contiguous()
             row += part.rows
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / CONFIG, {**family.config(architecture), "dtype": "float32", "torch_dtype": "float32"})
@@ -196,7 +199,7 @@ def _check(
     if missing and not (bare and missing == head):
         raise InputError(key, f"lacks tensors that its configuration asks for: {_some(missing)}")
     for name, (ours, part) in wanted.items():
-        shape = part.shape or (part.rows, *parameters[ours].shape[1:])
+        shape = part.shape or (part.before + part.rows, *parameters[ours].shape[1:])
         if name in stored and stored[name] != shape:
             raise InputError(f"{key}: {name}", f"has the shape {stored[name]}, but the configuration asks for {shape}")
 

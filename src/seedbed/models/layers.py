@@ -3,17 +3,39 @@
 Everything computes in the type of its input: weights are kept in float32 and cast where they are used, which costs one
 pass over the weights, while autocast casts activations and runs norms and residuals in float32. Statistics of norms are
 float32 always. Where torch's compiler takes a layer, plain operations stand in place of the backwards written here, for
-it fuses those by itself. Shapes: T tokens, D width, F inner width of the feedforward.
+it fuses those by itself; and where gradients of gradients are wanted. Shapes: T tokens, D width, F inner width of the
+feedforward.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch.nn import functional
 
 Tensor = torch.Tensor
+
+
+_twice = False
+
+
+def plain() -> bool:
+    """Whether plain operations stand in place of the backwards written here."""
+    return _twice or torch.compiler.is_compiling()
+
+
+@contextmanager
+def twice_differentiable() -> Iterator[None]:
+    """What is computed within has gradients of gradients."""
+    global _twice
+    before, _twice = _twice, True
+    try:
+        yield
+    finally:
+        _twice = before
 
 
 class Linear(torch.nn.Module):
@@ -51,7 +73,7 @@ class Norm(torch.nn.Module):
         self.bias = torch.nn.Parameter(torch.empty(width)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.kind == "rms" and torch.compiler.is_compiling():
+        if self.kind == "rms" and plain():
             return functional.rms_norm(x, self.weight.shape, self.weight.to(x.dtype), self.eps)
         if self.kind == "rms":
             normed: Tensor = _RootMeanSquareNorm.apply(x, self.weight, self.eps)
@@ -91,14 +113,14 @@ class _RootMeanSquareNorm(torch.autograd.Function):
 def activate(x: Tensor, name: str) -> Tensor:
     """An activation function; differentiable."""
     if name == "relu2":
-        squared: Tensor = functional.relu(x).square() if torch.compiler.is_compiling() else _SquaredRelu.apply(x)
+        squared: Tensor = functional.relu(x).square() if plain() else _SquaredRelu.apply(x)
         return squared
     return _forward(x, name)
 
 
 def gated(x: Tensor, name: str) -> Tensor:
     """act(first half of the columns) * second half (Shazeer, 2020): (..., 2F) -> (..., F)."""
-    if torch.compiler.is_compiling():
+    if plain():
         inner, gate = x.chunk(2, dim=-1)
         return activate(inner, name) * gate
     product: Tensor = _Gated.apply(x, name)

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import torch
+
+
+@dataclass
+class Ranks:
+    """An order of attention beside that of the text: a token i sees itself, and those tokens j of its segment of which
+    `shown_BL[j] <= sees_BL[i]`. Windows then go by positions, not by columns."""
+
+    shown_BL: Any
+    sees_BL: Any
+
+    @classmethod
+    def of_prefix(cls, prefix_BL: np.ndarray) -> Ranks:
+        """Tokens see what stands before them, and all those that are marked."""
+        column_BL = np.broadcast_to(np.arange(prefix_BL.shape[1]), prefix_BL.shape).copy()
+        return cls(np.where(prefix_BL, 0, column_BL), column_BL)
 
 
 class Network(Protocol):
@@ -29,11 +47,11 @@ class Network(Protocol):
         tokens_BL: torch.Tensor,
         segments_BL: torch.Tensor | None = None,
         positions_BL: torch.Tensor | None = None,
-        prefix_BL: torch.Tensor | None = None,
+        ranks: Ranks | None = None,
     ) -> torch.Tensor:
         """The last hidden states (B, L, D), after the final norm; of an encoder-decoder its encoder's. Tokens see only
-        their own segment; padding (segment -1) sees padding. Positions default to 0, 1, 2, ... in every row. In a
-        network with prefix attention, tokens that are marked in `prefix_BL` are seen by all of their segment."""
+        their own segment; padding (segment -1) sees padding. Positions default to 0, 1, 2, ... in every row. With
+        ranks, in a network with prefix or bidirectional attention, they say which tokens of a segment see which."""
 
     def decoded(
         self,

@@ -157,15 +157,21 @@ class QuantizedLayer(Layer):
 
     def __init__(self, layer: Layer, index: int, block: int | None) -> None:
         """Of an ordinary block, whose parameters it shares."""
-        if layer.architecture.normformer or layer.architecture.decoder_layers:
-            what = "NormFormer's norms and scales" if layer.architecture.normformer else "attention over an encoder"
-            raise InputError("interventions", f"int8_flow does not have {what} yet", fix="another backbone")
+        a = layer.architecture
+        for there, what in (
+            (a.normformer, "NormFormer's norms and scales"),
+            (a.decoder_layers, "attention over an encoder"),
+            (a.composed, "mixers, feedforwards or shared layers"),
+        ):
+            if there:
+                raise InputError("interventions", f"int8_flow does not have {what} yet", fix="another backbone")
         super().__init__(layer.architecture, index)
         self.block = block
         self.plain = [layer]
         self.attention_norm = None if layer.attention_norm is None else QuantizedNorm(layer.attention_norm, block)
         self.qkv = QuantizedLinear(layer.qkv, block, float_output=True)
         self.attention_out = QuantizedLinear(layer.attention_out, block, float_gradient=True)
+        assert layer.feedforward_norm is not None
         self.feedforward_norm = QuantizedNorm(layer.feedforward_norm, block)
         self.feedforward_in = QuantizedLinear(layer.feedforward_in, block)
         self.feedforward_out = QuantizedLinear(layer.feedforward_out, block)

@@ -6,6 +6,7 @@ R = 2 L - 1 distances between tokens.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -17,6 +18,8 @@ from seedbed.models.attention import attend, attention_mask, merge_heads, rope_t
 from seedbed.models.cross import CrossAttention
 from seedbed.models.distance import alibi, relative
 from seedbed.models.layers import Embedding, Linear, Norm, activate, gated
+from seedbed.models.network import Ranks
+from seedbed.models.segments import Context, pieces_of, separately
 
 Tensor = torch.Tensor
 Rope = tuple[Tensor, Tensor]
@@ -24,40 +27,84 @@ Rope = tuple[Tensor, Tensor]
 
 class Layer(torch.nn.Module):
     """Attention and feedforward, each with its norm before it or after its residual; in a decoder of an encoder's
-    states attention over those between them."""
+    states attention over those between them. Mixers and feedforwards of the architecture stand in their places."""
+
+    qkv: Linear
+    attention_out: Linear
+    feedforward_in: Linear
+    feedforward_out: Linear
 
     def __init__(self, architecture: Architecture, index: int, *, cross: bool = False) -> None:
         super().__init__()
         a = self.architecture = architecture
         self.causal = a.causal or cross
         norm = (a.norm_kind, a.norm_eps, a.norm_bias)
+        mixer, feedforward = a.mixer(index), a.feedforward_block(index)
         self.attention_norm = Norm(a.width, *norm) if a.has_attention_norm(index) else None
-        self.qkv = Linear(a.width, a.qkv_width, a.attention_bias, parts=(a.query_width, a.kv_width, a.kv_width))
-        self.attention_out = Linear(a.query_width, a.width, a.attention_bias)
-        self.feedforward_norm = Norm(a.width, *norm)
-        inner = (a.feedforward, a.feedforward) if a.gated else (a.feedforward,)
-        self.feedforward_in = Linear(a.width, sum(inner), a.feedforward_bias, parts=inner)
-        self.feedforward_out = Linear(a.feedforward, a.width, a.feedforward_bias)
+        self.mixer = None if mixer is None else mixer.module(a, index)
+        self.packed = (mixer is None or mixer.packed, feedforward is None or feedforward.packed)
+        self.two_hop = mixer is not None and mixer.two_hop
+        if mixer is None:
+            self.qkv = Linear(a.width, a.qkv_width, a.attention_bias, parts=(a.query_width, a.kv_width, a.kv_width))
+            self.attention_out = Linear(a.query_width, a.width, a.attention_bias)
+        self.feedforward_norm = Norm(a.width, *norm) if a.has_feedforward(index) else None
+        self.feedforward = None
+        if feedforward is not None and a.has_feedforward(index):
+            self.feedforward = feedforward.module(a, index)
+        elif a.has_feedforward(index):
+            inner = (a.feedforward, a.feedforward) if a.gated else (a.feedforward,)
+            self.feedforward_in = Linear(a.width, sum(inner), a.feedforward_bias, parts=inner)
+            self.feedforward_out = Linear(a.feedforward, a.width, a.feedforward_bias)
         self.head_scale = torch.nn.Parameter(torch.empty(a.heads)) if a.normformer else None
         self.attention_out_norm = Norm(a.width, *norm) if a.normformer else None
         self.feedforward_inner_norm = Norm(a.feedforward, *norm) if a.normformer else None
         self.cross_norm = Norm(a.width, *norm) if cross else None
         self.cross = CrossAttention(a) if cross else None
+        self.between_norm = None
+        if cross and a.interleaved:
+            inner = (a.feedforward, a.feedforward) if a.gated else (a.feedforward,)
+            self.between_norm = Norm(a.width, *norm)
+            self.between_feedforward_in = Linear(a.width, sum(inner), a.feedforward_bias, parts=inner)
+            self.between_feedforward_out = Linear(a.feedforward, a.width, a.feedforward_bias)
 
-    def forward(
-        self, x: Tensor, rope: Rope | None, mask: Any, kernel: str, memory: Tensor | None = None, across: Any = None
-    ) -> Tensor:
+    def share(self, source: Layer) -> None:
+        """Take another layer's weights for one's own, but for the norms before (or behind) each part."""
+        for name, module in source.named_children():
+            if name not in ("attention_norm", "feedforward_norm"):
+                setattr(self, name, module)
+
+    def forward(self, x: Tensor, context: Context, memory: Tensor | None = None, across: Any = None) -> Tensor:
         """`memory` are an encoder's states (B, L, D), of which `across` says who sees them (`cross_mask`)."""
         if self.architecture.norm == "post":
             assert self.attention_norm is not None
-            x = self.attention_norm(x + self.attend(x, rope, mask, kernel))
+            mixed = self.attention_norm(x + self.mix(x, context))
+            if self.between_norm is not None:
+                mixed = self.between_norm(mixed + self.feed_between(mixed))
             if self.cross is not None and self.cross_norm is not None:
-                x = self.cross_norm(x + self.cross(x, memory, across, kernel))
-            return self.feedforward_norm(x + self.feed(x))
-        x = x + self.attend(self.attention_norm(x) if self.attention_norm else x, rope, mask, kernel)
+                mixed = self.cross_norm(mixed + self.cross(mixed, memory, across, context.kernel))
+            if self.feedforward_norm is None:
+                return mixed
+            return self.feedforward_norm((x if self.two_hop else mixed) + self.transform(mixed, context))
+        mixed = x + self.mix(self.attention_norm(x) if self.attention_norm else x, context)
+        if self.between_norm is not None:
+            mixed = mixed + self.feed_between(self.between_norm(mixed))
         if self.cross is not None and self.cross_norm is not None:
-            x = x + self.cross(self.cross_norm(x), memory, across, kernel)
-        return x + self.feed(self.feedforward_norm(x))
+            mixed = mixed + self.cross(self.cross_norm(mixed), memory, across, context.kernel)
+        if self.feedforward_norm is None:
+            return mixed
+        return (x if self.two_hop else mixed) + self.transform(self.feedforward_norm(mixed), context)
+
+    def mix(self, x: Tensor, context: Context) -> Tensor:
+        """Attention, or the mixer."""
+        if self.mixer is None:
+            return self.attend(x, context.rope, context.mask, context.kernel)
+        return self.mixer(x, context) if self.packed[0] else separately(self.mixer, x, context)
+
+    def transform(self, x: Tensor, context: Context) -> Tensor:
+        """The feedforward, dense or another."""
+        if self.feedforward is None:
+            return self.feed(x)
+        return self.feedforward(x, context) if self.packed[1] else separately(self.feedforward, x, context)
 
     def attend(self, x: Tensor, rope: Rope | None, mask: Any, kernel: str) -> Tensor:
         a = self.architecture
@@ -78,6 +125,12 @@ class Layer(torch.nn.Module):
             inner if self.feedforward_inner_norm is None else self.feedforward_inner_norm(inner)
         )
 
+    def feed_between(self, x: Tensor) -> Tensor:
+        """The feedforward before attention over the encoder, of an interleaved decoder."""
+        inner, name = self.between_feedforward_in(x), self.architecture.activation
+        inner = gated(inner, name) if self.architecture.gated else activate(inner, name)
+        return self.between_feedforward_out(inner)  # type: ignore[no-any-return]
+
 
 class Stack(torch.nn.Module):
     """The layers of an encoder or a decoder, with their own positions and norms; a decoder of an encoder's states reads
@@ -88,15 +141,23 @@ class Stack(torch.nn.Module):
         a = self.architecture = architecture
         self.causal = a.causal or cross
         if not cross:
-            self.embedding = Embedding(a.vocabulary_size, a.width)
+            self.embedding = Embedding(a.vocabulary_size, a.table_width)
         places = a.max_length + a.position_offset
-        self.position_embedding = Embedding(places, a.width) if a.positions == "learned" else None
+        self.position_embedding = Embedding(places, a.table_width) if a.positions == "learned" else None
         self.distance_embedding = Embedding(a.buckets, a.heads) if a.positions == "relative" else None
-        self.type_embedding = Embedding(a.token_types, a.width) if a.token_types else None
+        self.type_embedding = Embedding(a.token_types, a.table_width) if a.token_types else None
         norm = (a.width, a.norm_kind, a.norm_eps, a.norm_bias)
-        self.embedding_norm = Norm(*norm) if a.embedding_norm else None
-        self.layers = torch.nn.ModuleList(Layer(a, index, cross=cross) for index in range(layers))
+        self.embedding_norm = Norm(a.table_width, *norm[1:]) if a.embedding_norm else None
+        apart = a.embedding_width is not None
+        self.embedding_projection = Linear(a.table_width, a.width, bias=True) if apart else None
+        made = [Layer(a, index, cross=cross) for index in range(layers)]
+        for index, layer in enumerate(made):
+            if a.source(index) != index:
+                layer.share(made[a.source(index)])
+        self._packed = [layer.packed for layer in made]
+        self.layers = torch.nn.ModuleList(made)
         self.final_norm = Norm(*norm) if a.final_norm else None
+        self._auxiliary: dict[str, Tensor] = {}
         self._ropes: dict[tuple[float, torch.device, torch.dtype], Rope] = {}
 
     def states(
@@ -107,21 +168,25 @@ class Stack(torch.nn.Module):
         *,
         dtype: torch.dtype,
         kernel: str,
-        prefix_BL: Tensor | None = None,
+        ranks: Ranks | None = None,
         over: tuple[Tensor, Any] | None = None,
+        mask: Any = None,
     ) -> Tensor:
         """The last hidden states (B, L, D) of embedded tokens, in a type; `over` are the states (and the mask) that a
-        decoder attends over."""
+        decoder attends over. A `mask`, as the kernel wants it, says who sees whom in place of all else."""
         a, length = self.architecture, embedded_BLD.shape[1]
         x = self._placed(embedded_BLD, positions_BL).to(dtype)
         if self.embedding_norm is not None:
             x = self.embedding_norm(x)
+        if self.embedding_projection is not None:
+            x = self.embedding_projection(x)
         bias = self._bias(length, x)
-        masks: dict[int | None, Any] = {}
+        masks: dict[int | None, Any] = {} if mask is None else {None: mask}
         ropes: dict[float, Rope | None] = {}
+        shared = self.context(segments_BL, positions_BL, ranks, kernel)
         for index, layer in enumerate(self.layers):
             window, theta = a.window(index), a.theta(index)
-            if window not in masks:
+            if window not in masks and self._packed[index][0]:
                 masks[window] = attention_mask(
                     segments_BL,
                     length,
@@ -130,13 +195,31 @@ class Stack(torch.nn.Module):
                     device=x.device,
                     dtype=dtype,
                     kernel=kernel,
-                    prefix_BL=prefix_BL,
+                    ranks=ranks,
+                    positions_BL=positions_BL,
                     bias_HR=bias,
                 )
-            if theta not in ropes:
+            if theta not in ropes and self._packed[index][0]:
                 ropes[theta] = self._rope(theta, length, positions_BL, x)
-            x = layer(x, ropes[theta], masks[window], kernel, *(over or ()))
+            context = replace(shared, rope=ropes.get(theta), mask=masks.get(window))
+            x = layer(x, context, *(over or ()))
+        self._auxiliary = shared.auxiliary
         return x if self.final_norm is None else self.final_norm(x)
+
+    def context(
+        self, segments_BL: Tensor | None, positions_BL: Tensor | None, ranks: Ranks | None, kernel: str
+    ) -> Context:
+        """What all layers are told."""
+        apart = not all(all(parts) for parts in self._packed)
+        if apart and ranks is not None:
+            raise InputError("ranks", "are for attention, and a mixer or feedforward here goes by the text's order")
+        pieces = pieces_of(segments_BL) if apart and segments_BL is not None else None
+        return Context(kernel, self.causal, segments_BL=segments_BL, positions_BL=positions_BL, pieces=pieces)
+
+    def auxiliary(self) -> dict[str, Tensor]:
+        """Losses of the last pass's mixers and feedforwards, (B) each (`Context.add_loss`); gives them away."""
+        found, self._auxiliary = self._auxiliary, {}
+        return found
 
     def _placed(self, x: Tensor, positions_BL: Tensor | None) -> Tensor:
         """With the embeddings of positions and types."""

@@ -20,9 +20,13 @@ from torch.nn import functional
 from seedbed.core.errors import InputError
 from seedbed.models.architecture import KERNELS, Architecture, is_hidden
 from seedbed.models.attention import cross_mask
+from seedbed.models.block_sparse import block_sparse_mask
+from seedbed.models.copies import read_copies
+from seedbed.models.energy import descend
 from seedbed.models.initialize import initialize
 from seedbed.models.kernel import choose_kernel
 from seedbed.models.layers import Embedding, Linear, Norm, activate
+from seedbed.models.network import Ranks
 from seedbed.models.stack import Stack
 
 Tensor = torch.Tensor
@@ -40,12 +44,15 @@ class Transformer(Stack):
         self.vocabulary_size, self.max_length = a.vocabulary_size, a.max_length
         self.use_kernel(kernel)
         self.decoder = Stack(a, a.decoder_layers, cross=True) if a.decoder_layers else None
-        self.head_dense = Linear(a.width, a.width, a.head_bias) if a.head else None
-        self.head_norm = Norm(a.width, a.norm_kind, a.norm_eps, a.norm_bias) if a.head else None
-        self.output_embedding = None if a.tied else Embedding(a.vocabulary_size, a.width)
+        self.head_dense = Linear(a.width, a.table_width, a.head_bias) if a.head else None
+        self.head_norm = Norm(a.table_width, a.norm_kind, a.norm_eps, a.norm_bias) if a.head else None
+        self.output_embedding = None if a.tied else Embedding(a.vocabulary_size, a.table_width)
         self.output_bias = torch.nn.Parameter(torch.empty(a.vocabulary_size)) if a.output_bias else None
         self.added_embedding: torch.nn.Embedding | None = None  # given by who trains with it, and taken away again
         self.extra = torch.nn.ModuleDict()  # what else only the training needs; never saved
+        self.energy_steps = a.energy_steps  # may be set to others, for more or less work on each prediction
+        self.energy_head = torch.nn.Parameter(torch.empty(a.width)) if a.energy_steps else None
+        self.energy_step = torch.nn.Parameter(torch.empty(1)) if a.energy_steps else None
         self._graphs = False
         if seed is not None:
             for name, parameter in self.named_parameters():
@@ -89,6 +96,8 @@ class Transformer(Stack):
         """Let torch's compiler take each layer, all of one shape by one program; with `graphs` a GPU replays recorded
         calls (CUDA graphs) in place of being told them one by one, and what `hidden` gives is to be used up, backward
         included, before it is called again."""
+        if self.energy_head is not None:
+            return  # compiled layers have no gradients of gradients
         self._graphs = graphs
         for layer in (*self.layers, *(self.decoder.layers if self.decoder is not None else ())):
             layer.compile(mode="reduce-overhead" if graphs else None)
@@ -98,20 +107,56 @@ class Transformer(Stack):
         tokens_BL: Tensor,
         segments_BL: Tensor | None = None,
         positions_BL: Tensor | None = None,
-        prefix_BL: Tensor | None = None,
+        ranks: Ranks | None = None,
     ) -> Tensor:
         """The last hidden states (B, L, D), in the type of the computation; see `Network.hidden`."""
-        if prefix_BL is not None and self.attention != "prefix":
+        if ranks is not None and self.attention not in ("prefix", "bidirectional"):
             raise InputError(
-                "prefix_BL", "is for networks with prefix attention", value=self.attention, fix="attention: prefix"
+                "ranks",
+                "are for networks with prefix attention, and for encoders",
+                value=self.attention,
+                fix="attention: prefix",
             )
-        (rows, length), dtype = tokens_BL.shape, self._dtype()
+        return self.read(self.embedding(tokens_BL), segments_BL, positions_BL, ranks)
+
+    def read(
+        self,
+        embedded_BLD: Tensor,
+        segments_BL: Tensor | None = None,
+        positions_BL: Tensor | None = None,
+        ranks: Ranks | None = None,
+    ) -> Tensor:
+        """`hidden` for vectors in the place of embedded tokens."""
+        (rows, length), dtype = embedded_BLD.shape[:2], self._dtype()
+        if self.energy_head is not None:
+            with _no_autocast(embedded_BLD.device):
+                return descend(self, embedded_BLD, segments_BL, positions_BL).to(dtype)
         kernel = self.choose_kernel(rows, length, dtype)
         if self._graphs:
             torch.compiler.cudagraph_mark_step_begin()
-        with _no_autocast(tokens_BL.device):
-            x = self.embedding(tokens_BL)
-            return self.states(x, segments_BL, positions_BL, dtype=dtype, kernel=kernel, prefix_BL=prefix_BL)
+        with _no_autocast(embedded_BLD.device):
+            if self.architecture.copies > 1:
+                return read_copies(self, embedded_BLD, segments_BL, positions_BL, dtype=dtype, kernel=kernel)
+            mask = self._sparse_mask(segments_BL, positions_BL, (rows, length), ranks, dtype=dtype, kernel=kernel)
+            return self.states(
+                embedded_BLD, segments_BL, positions_BL, dtype=dtype, kernel=kernel, ranks=ranks, mask=mask
+            )
+
+    def _sparse_mask(
+        self,
+        segments_BL: Tensor | None,
+        positions_BL: Tensor | None,
+        shape: tuple[int, int],
+        ranks: Ranks | None,
+        **kinds: Any,
+    ) -> Any:
+        """That of block-sparse attention; None for other networks."""
+        if self.architecture.sparse is None:
+            return None
+        if ranks is not None:
+            raise InputError("ranks", "are not for block-sparse attention, which knows its own", fix="sparse: null")
+        device = self.embedding.weight.device
+        return block_sparse_mask(self.architecture, segments_BL, positions_BL, shape, device=device, **kinds)
 
     def decoded(
         self, tokens_BL: Tensor, segments_BL: Tensor | None, positions_BL: Tensor | None, decoder: Any

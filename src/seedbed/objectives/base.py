@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from seedbed.core.errors import InputError
+from seedbed.models.network import Ranks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,8 +42,8 @@ class Examples:
     `segments_BL` is None when every row is one piece without padding. `where_T` are flat positions (b * L + l)
     that carry a target, `targets_T` the wanted ids: logits are computed only there. `added_TK` are rows of the
     network's `added_embedding`, which are added to a target's hidden state before the head; None adds nothing.
-    `prefix_BL` are the tokens that all of their segment see in a network with prefix attention; None where there are
-    none. With a `decoder`, `where_T` are positions in its rows (b * M + m).
+    `ranks` say which tokens of a segment see which, where that is not the network's own order. With a `decoder`,
+    `where_T` are positions in its rows (b * M + m).
     """
 
     tokens_BL: Any
@@ -51,7 +52,7 @@ class Examples:
     where_T: Any
     targets_T: Any
     added_TK: Any = None
-    prefix_BL: Any = None
+    ranks: Ranks | None = None
     decoder: Outputs | None = None
 
     @property
@@ -124,6 +125,8 @@ class Objective:
     attention: ClassVar[str]  # "bidirectional", "causal", "prefix" or "encoder-decoder": which networks it trains
 
     memory: ClassVar[bool] = False  # whether it keeps counts of the data beside the weights
+    headless: ClassVar[bool] = False  # predicts no tokens: the head over them is taken away, unless others want it
+    beside_prediction: bool = False  # whether others in the run do
 
     def wanted_tokens(self) -> list[str]:
         """The special tokens that it needs by name."""
@@ -157,9 +160,12 @@ class Objective:
         """The model's folder is written: put files of its own beside it."""
 
 
+_TRAINED = {"causal": ("causal", "prefix")}  # objectives that also train networks of another kind than their own
+
+
 def check_network(objective: Objective, network: Any, length: int) -> None:
     """Raises InputError for a network that the objective does not train, or that cannot take rows of this length."""
-    if objective.attention != network.attention and not (objective.attention == "causal" and network.causal):
+    if network.attention not in _TRAINED.get(objective.attention, (objective.attention,)):
         raise InputError(
             "objective",
             f"trains networks with {objective.attention} attention, and the model's is {network.attention}",

@@ -30,10 +30,19 @@ class CausalLanguageModeling(TokenPrediction):
     def corrupt(self, batch: Batch, *, seed: int, progress: float) -> Examples:
         """The tokens as they are; targets are their right neighbors."""
         tokens_BL = batch.tokens_BL.astype(np.int64)
-        has_next_BL = np.zeros(tokens_BL.shape, dtype=bool)
-        segments_BL = batch.segments_BL
-        has_next_BL[:, :-1] = (segments_BL[:, 1:] == segments_BL[:, :-1]) & (segments_BL[:, 1:] >= 0)
-        where_T = np.flatnonzero(has_next_BL)
-        # a target is never in a row's last column, so the flat right neighbor is in the same row
-        targets_T = tokens_BL.ravel()[where_T + 1]
-        return Examples(tokens_BL, None if batch.is_plain else segments_BL, batch.positions_BL, where_T, targets_T)
+        where_T, targets_T = followers(batch, 1)
+        return Examples(
+            tokens_BL, None if batch.is_plain else batch.segments_BL, batch.positions_BL, where_T, targets_T
+        )
+
+
+def followers(batch: Batch, distance: int) -> tuple[np.ndarray, np.ndarray]:
+    """The flat positions (T) of tokens that have another one so many places on in their own segment, and those."""
+    segments_BL = batch.segments_BL
+    has_one_BL = np.zeros(segments_BL.shape, dtype=bool)
+    has_one_BL[:, :-distance] = (segments_BL[:, distance:] == segments_BL[:, :-distance]) & (
+        segments_BL[:, distance:] >= 0
+    )
+    where_T = np.flatnonzero(has_one_BL)
+    # which is never in a row's last columns, so what follows in the flat array is in the same row
+    return where_T, batch.tokens_BL.ravel()[where_T + distance].astype(np.int64)

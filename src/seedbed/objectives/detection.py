@@ -47,11 +47,11 @@ class Detection(Objective):
     """Base: the chosen tokens are a masking objective's, and a head of its own judges every ordinary token."""
 
     attention: ClassVar[str] = "bidirectional"
+    headless: ClassVar[bool] = True
     name: ClassVar[str]  # of its modules
 
     def __init__(self, masking: MaskedLanguageModeling) -> None:
         self.masking = masking
-        self.beside_prediction = False  # whether others in the run predict tokens, and want the head over them
         self._taken: Any = None
         self._head: Any = None
 

@@ -17,6 +17,7 @@ from seedbed.objectives.base import Examples
 from seedbed.objectives.denoising.pairs import Kind, Marks, denoised, texts_of
 from seedbed.objectives.denoising.poisson import poisson_spans
 from seedbed.objectives.denoising.ragged import Ragged
+from seedbed.objectives.denoising.sentences import Sentences, sentence_ends
 from seedbed.objectives.denoising.spans import Texts
 from seedbed.objectives.prediction import TokenPrediction
 from seedbed.optim.checks import check_share
@@ -24,8 +25,6 @@ from seedbed.optim.checks import check_share
 if TYPE_CHECKING:
     from seedbed.data.batch import Batch
     from seedbed.vocabulary.artifact import Vocabulary
-
-_ENDS = (".", "!", "?", "\u3002", "\u0964", "\u061f", "\uff01", "\uff1f")
 
 
 @objectives.register("infilling", papers=["008"])
@@ -56,13 +55,7 @@ class Infilling(TokenPrediction):
     def bind(self, vocabulary: Vocabulary) -> None:
         """Learn the ids; the mask token is the tokenizer's, or else its first sentinel."""
         self._marks = Marks.of(vocabulary)
-        found = [vocabulary.mask, *self._marks.sentinels]
-        known = [index for index in found if index is not None]
-        if not known:
-            raise InputError("objective.infilling", "the tokenizer has neither a mask token nor sentinels")
-        self._mask = known[0]
-        special = vocabulary.special_V.tolist()
-        self._ends_V = np.array([token.endswith(_ENDS) for token in vocabulary.tokens]) & ~np.array(special)
+        self._mask, self._ends_V = self._marks.mask(vocabulary), sentence_ends(vocabulary)
 
     def corrupt(self, batch: Batch, *, seed: int, progress: float) -> Examples:
         """Shuffled texts with masks in the place of spans, and the texts themselves."""
@@ -76,13 +69,11 @@ class Infilling(TokenPrediction):
     def _shuffled(self, texts: Texts, seed: int) -> Ragged:
         """The sentences of some texts in another order, all orders being equally likely."""
         tokens = texts.tokens
-        ends_N = self._ends_V[tokens.values_N]
-        begins_N = np.concatenate(([True], ends_N[:-1]))[: len(ends_N)] | (tokens.place_N == 0)
+        found = Sentences.of(tokens, self._ends_V)
         chosen_S = texts.drawn(key(seed, "infilling", "permute"), np.ones_like(tokens.lengths_S)) < self.permute
-        sentences_S = np.bincount(tokens.sequence_N[begins_N], minlength=len(tokens.lengths_S))
-        order_Q = texts.drawn(key(seed, "infilling", "order"), sentences_S)
-        order_Q = np.where(np.repeat(chosen_S, sentences_S), order_Q, np.arange(len(order_Q)))
-        order_N = np.lexsort((tokens.place_N, order_Q[np.cumsum(begins_N) - 1], tokens.sequence_N))
+        order_Q = texts.drawn(key(seed, "infilling", "order"), found.counts_S)
+        order_Q = np.where(chosen_S[found.text_Q], order_Q, np.arange(len(order_Q)))
+        order_N = np.lexsort((tokens.place_N, order_Q[found.number_N], tokens.sequence_N))
         return Ragged(tokens.values_N[order_N], tokens.lengths_S)
 
     def _inserted(self, texts: Texts, source: Ragged, counts_S: np.ndarray, seed: int) -> Ragged:

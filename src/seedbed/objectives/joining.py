@@ -9,20 +9,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from seedbed.models.network import Ranks
 from seedbed.objectives.base import Examples, Outputs
 
 
-def joined(rows: Sequence[np.ndarray], examples: Sequence[Examples]) -> tuple[np.ndarray, Examples, np.ndarray]:
+def joined(
+    rows: Sequence[np.ndarray], examples: Sequence[Examples], *, causal: bool
+) -> tuple[np.ndarray, Examples, np.ndarray]:
     """Some rows of a batch, those numbers with their examples; the same for others. Of all of them the numbers,
     ascending, the examples in that order, and of each target whose it is (T). Rows are as wide as the widest."""
     order_B = np.argsort(np.concatenate(rows), kind="stable")
     tokens_BL, segments_BL, positions_BL = _stacked([_whole(one) for one in examples], order_B)
-    prefixes = [one.prefix_BL for one in examples]
-    prefix_BL = None
-    if any(prefix is not None for prefix in prefixes):
-        shapes = [one.tokens_BL.shape for one in examples]
-        given = [np.zeros(shape, bool) if p is None else p for p, shape in zip(prefixes, shapes, strict=True)]
-        (prefix_BL,) = _stacked([(prefix,) for prefix in given], order_B, empty=(False,))
+    ranks = None
+    if any(one.ranks is not None for one in examples):
+        given = [one.ranks or _usual(one.tokens_BL, causal) for one in examples]
+        ranks = Ranks(*_stacked([(one.shown_BL, one.sees_BL) for one in given], order_B, empty=(0, 0)))
     decoders = [one.decoder for one in examples if one.decoder is not None]
     assert len(decoders) in (0, len(examples))
     parts = [(one.tokens_BM, one.segments_BM, one.positions_BM) for one in decoders]
@@ -37,10 +38,15 @@ def joined(rows: Sequence[np.ndarray], examples: Sequence[Examples]) -> tuple[np
         positions_BL,
         where_T,
         targets_T,
-        prefix_BL=prefix_BL,
+        ranks=ranks,
         decoder=decoder,
     )
     return np.concatenate(rows)[order_B], whole, part_T
+
+
+def _usual(tokens_BL: np.ndarray, causal: bool) -> Ranks:
+    """As a network without ranks has it."""
+    return Ranks.of_prefix(np.full(tokens_BL.shape, not causal))
 
 
 def _whole(examples: Examples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -16,7 +16,6 @@ from seedbed.core.counters import key, uniform
 from seedbed.core.errors import InputError, unknown_key
 from seedbed.objectives import objectives
 from seedbed.objectives.base import Examples, Loss, Objective, moved
-from seedbed.objectives.detection import Detection
 from seedbed.objectives.joining import joined
 from seedbed.objectives.prediction import TokenPrediction, cross_entropy, target_states
 from seedbed.objectives.shares import Share, shares_at
@@ -94,17 +93,16 @@ class Mixture(Objective):
             if isinstance(value, int | float):
                 check_rate(name, value)
         self.parts, self.weights, self.scale = dict(parts), weights, scale
-        predicts = any(isinstance(part, TokenPrediction) for part in self.parts.values())
+        predicts = not all(part.headless for part in self.parts.values())
         known = dict[type, str]()
         for name, part in self.parts.items():
+            part.beside_prediction = predicts
             if isinstance(part, TokenPrediction):
                 continue
             if type(part) in known:
                 problem = f"{known[type(part)]} and {name} are of one kind, and have modules of the same names"
                 raise InputError("parts", problem, value=type(part).__name__, fix="one of them")
             known[type(part)] = name
-            if isinstance(part, Detection):
-                part.beside_prediction = predicts
         kinds = {part.attention for part in self.parts.values()}
         if kinds == {"causal", "prefix"}:
             kinds = {"prefix"}
@@ -161,7 +159,11 @@ class Mixture(Objective):
         found = Mixed(part for name, part in made.items() if name not in predictions)
         if predictions:
             parts = [made[name] for name in predictions]
-            rows, examples, task_T = joined([part.rows for part in parts], [part.examples for part in parts])
+            rows, examples, task_T = joined(
+                [part.rows for part in parts],
+                [part.examples for part in parts],
+                causal=self.attention != "bidirectional",
+            )
             found.append(Part(predictions, rows, examples, task_T, idle=predictions[0] in idle))
         return found
 

@@ -20,8 +20,8 @@ def target_states(network: Network, examples: Examples) -> torch.Tensor:
     given = examples.tokens_BL, examples.segments_BL, examples.positions_BL
     if examples.decoder is not None:
         hidden_BLD = network.decoded(*given, examples.decoder)
-    elif examples.prefix_BL is not None:
-        hidden_BLD = network.hidden(*given, examples.prefix_BL)
+    elif examples.ranks is not None:
+        hidden_BLD = network.hidden(*given, examples.ranks)
     else:
         hidden_BLD = network.hidden(*given)
     hidden_TD = hidden_BLD.flatten(0, 1).index_select(0, examples.where_T)
@@ -44,9 +44,25 @@ def cross_entropy(network: Network, hidden_TD: torch.Tensor, targets_T: torch.Te
     return Loss(total, len(targets_T), {"accuracy": correct})
 
 
+def with_auxiliary(loss: Loss, network: Network, examples: Examples) -> Loss:
+    """The loss with those of the network's mixers and feedforwards (`Context.add_loss`): in each row as often as it has
+    targets. None of them are there where nothing is learned."""
+    import torch
+
+    found = network.auxiliary() if hasattr(network, "auxiliary") else {}
+    if found:
+        rows, length = examples.tokens_BL.shape
+        targets_B = torch.bincount(examples.where_T // length, minlength=rows)
+        for name, value_B in found.items():
+            added = (value_B.float() * targets_B).sum()
+            loss.sum, loss.sums[name] = loss.sum + added, added.detach()
+    return loss
+
+
 class TokenPrediction(Objective):
     """Base of objectives whose examples are `Examples` and whose loss is the cross-entropy of their targets."""
 
     def loss(self, network: Network, examples: Examples) -> Loss:
         """Cross-entropy at every target."""
-        return cross_entropy(network, target_states(network, examples), examples.targets_T)
+        loss = cross_entropy(network, target_states(network, examples), examples.targets_T)
+        return with_auxiliary(loss, network, examples)

@@ -14,6 +14,8 @@ from seedbed.core.errors import InputError
 from seedbed.objectives import objectives
 from seedbed.objectives.base import Examples
 from seedbed.objectives.denoising.pairs import Kind, Marks, denoised, texts_of
+from seedbed.objectives.denoising.ragged import Ragged
+from seedbed.objectives.denoising.spans import Texts
 from seedbed.objectives.prediction import TokenPrediction
 
 if TYPE_CHECKING:
@@ -49,10 +51,16 @@ class PrefixLanguageModeling(TokenPrediction):
     def corrupt(self, batch: Batch, *, seed: int, progress: float) -> Examples:
         """First and second parts."""
         texts = texts_of(batch, self._marks.special_V)
-        length_S = texts.tokens.lengths_S
-        drawn_S = texts.drawn(key(seed, "prefix_lm"), np.ones_like(length_S))
-        written_S = np.round(2 * self.share * drawn_S * length_S).astype(np.int64)
-        written_S = np.where(length_S >= 2, np.clip(written_S, 1, np.maximum(length_S - 1, 1)), 0)
-        first_N = texts.tokens.place_N < (length_S - written_S)[texts.tokens.sequence_N]
-        source, target = texts.tokens.keep(first_N), texts.tokens.keep(~first_N)
+        source, target = cut_in_two(texts, self.share, seed)
         return denoised(source, target, texts, batch, self.attention, self._marks, self._mode)
+
+
+def cut_in_two(texts: Texts, share: float, seed: int) -> tuple[Ragged, Ragged]:
+    """First and second parts; the second has from 0 to twice `share` of its text, but neither is empty. Of a text of
+    less than two tokens there is no second part."""
+    length_S = texts.tokens.lengths_S
+    drawn_S = texts.drawn(key(seed, "prefix_lm"), np.ones_like(length_S))
+    written_S = np.round(2 * share * drawn_S * length_S).astype(np.int64)
+    written_S = np.where(length_S >= 2, np.clip(written_S, 1, np.maximum(length_S - 1, 1)), 0)
+    first_N = texts.tokens.place_N < (length_S - written_S)[texts.tokens.sequence_N]
+    return texts.tokens.keep(first_N), texts.tokens.keep(~first_N)

@@ -150,7 +150,7 @@ class ReplacedTokenDetection(Detection):
         """Of both networks. The generator's logits are for a share `rate` of the tokens, and are computed a second time
         to draw from."""
         a, small = architecture, self._small(architecture)
-        tables = small.width if self.sharing == "none" else a.width
+        tables = small.width if self.sharing == "none" else a.table_width
         rate = sum(self.masking.rate_at((index + 0.5) / 16) for index in range(16)) / 16
         projection = 6.0 * tables * small.width if tables != small.width else 0.0
         logits = rate * tables * (6.0 * small.width + 8.0 * small.vocabulary_size)

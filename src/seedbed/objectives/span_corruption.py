@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from seedbed.vocabulary.artifact import Vocabulary
 
 
-@objectives.register("span_corruption", papers=["068", "081", "099", "120", "122"])
+@objectives.register("span_corruption", papers=["068", "081", "099", "120", "122", "127", "284"])
 class SpanCorruption(TokenPrediction):
     """Span corruption (T5, Raffel et al., 2020): of a text some spans are taken out, a sentinel token in the place of
     each, and what is to be written are the sentinels, each with its span behind it.
@@ -40,7 +40,8 @@ class SpanCorruption(TokenPrediction):
     kept and ends with a span, which of a short text with one span leaves nothing to chance; `roll` (there an option
     that is off) moves each text's spans on by a number that is drawn. T5 draws so much raw text that the damaged one
     fills its row; here rows are drawn first, and become shorter by what is taken out. A document in a packed row is
-    damaged on its own.
+    damaged on its own. With rows of the sampler `parallel` a text and its translation are one text: that is translation
+    span corruption (DeltaLM, Ma et al., 2021) and pivot-based translation modeling (ERNIE-Code, Chai et al., 2023).
     """
 
     def __init__(

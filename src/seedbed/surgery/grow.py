@@ -45,14 +45,14 @@ def grow(
     """Grow a trained model.
 
     model: the small one. to: the large one's backbone, of the same kind, which may have more layers, a larger width
-    (with as many more heads) and inner width. method: how its weights follow from the small one's. data, objective,
-    length, batch_tokens, micro_tokens, sampler: what a learned method learns its operator on; a method that is fixed
-    looks at none of them. The counts say what learning took: `steps`, `tokens`, `flops`, `seconds`.
+    (with as many more heads) and inner width; for the method `pairs` more pairs in its lookups. method: how its weights
+    follow from the small one's. data, objective, length, batch_tokens, micro_tokens, sampler: what a learned method
+    learns its operator on; a method that is fixed looks at none of them. The counts say what learning took: `steps`,
+    `tokens`, `flops`, `seconds`.
     """
     from seedbed.core import distributed
     from seedbed.models.save import save_model
     from seedbed.surgery.learn import CLIP, learn
-    from seedbed.surgery.sizes import check_growth
     from seedbed.train.numerics import find_device, settle
     from seedbed.train.precision import Precision
     from seedbed.train.pretrain import check_sizes
@@ -61,7 +61,6 @@ def grow(
     tokenizer = model.tokenizer()
     small = model.network()
     after = to.architecture(small.vocabulary_size, tokenizer.vocabulary().pad)
-    check_growth(small.architecture, after)
     place, rows = find_device(device), micro_tokens // length
     network = to.network(small.vocabulary_size, seed, pad=tokenizer.vocabulary().pad).to(place)
     numerics = settle(network, place, precision, length=length, rows=rows, saved=None)

@@ -11,7 +11,7 @@ import torch
 
 from seedbed.core.counters import key
 from seedbed.models.architecture import is_table
-from seedbed.surgery.sizes import repeated
+from seedbed.surgery.sizes import check_growth, repeated
 
 if TYPE_CHECKING:
     from seedbed.models.architecture import Architecture
@@ -42,6 +42,7 @@ class WidthDepth:
     def __init__(
         self, small: dict[str, Tensor], before: Architecture, after: Architecture, *, advanced: bool = False
     ) -> None:
+        check_growth(before, after)
         self.small, self.before, self.after, self.advanced = small, before, after, advanced
         sizes = {
             "width": (after.width, before.width),

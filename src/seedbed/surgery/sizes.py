@@ -44,9 +44,19 @@ def check_growth(before: Architecture, after: Architecture) -> None:
         raise InputError("to.max_length", "must stay where positions are learned", value=after.max_length)
     if after.base_width is not None:
         raise InputError("to.width_transfer", "networks with width transfer cannot grow", value=after.base_width)
-    if after.normformer or after.decoder_layers or after.positions in ("relative", "alibi"):
+    if after.composed or before.composed:
+        fix = "method: pairs, for networks whose mixers and feedforwards are pattention"
+        raise InputError("to", "networks with mixers, feedforwards or shared layers do not grow so", fix=fix)
+    if (
+        after.normformer
+        or after.decoder_layers
+        or after.embedding_width is not None
+        or after.positions in ("relative", "alibi")
+    ):
         fix = "a network with norms pre or post, and with rotary, learned or no positions"
-        raise InputError("to", "encoder-decoders, NormFormers and biases of distances cannot grow yet", fix=fix)
+        raise InputError(
+            "to", "encoder-decoders, NormFormers, narrow embeddings and biases of distances cannot grow", fix=fix
+        )
     same = replace(after, **{name: getattr(before, name) for name in (*_SIZES, "special")}).to_json()
     differing = [name for name, value in before.to_json().items() if same[name] != value]
     if differing:

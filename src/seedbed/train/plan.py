@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from seedbed.core.artifact import Reference
@@ -38,8 +39,8 @@ def _tokenizer(parameters: dict[str, Any]) -> Any:
 
 
 def estimate_pretraining(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, Any]]) -> Estimate:
-    """Tokens from the budget, parameters and FLOPs from the backbone, seconds from a few real steps. What continues
-    a model is estimated from what that model's training was (or is expected to be)."""
+    """Tokens from the budget, parameters and FLOPs from the backbone, seconds from a few real steps, if they are asked
+    for. What continues a model is estimated from what that model's training was (or is expected to be)."""
     model, length = parameters["model"], parameters["length"]
     tokens = budget_tokens(parameters, counts_of)
     notes = [] if tokens is not None else ["the budget counts epochs of data that are not made yet"]
@@ -57,11 +58,16 @@ def estimate_pretraining(parameters: dict[str, Any], counts_of: Callable[[Any], 
         share = _share_of_targets(parameters["objective"])
         objective = parameters["objective"].build(build_artifact=lambda reference: reference)
         flops_per_token = accounting.flops_per_token(backbone.architecture(size), chosen, length, share, objective)
-        speed = 1 / _seconds_per_token(parameters, size)
+        speed = partial(_tokens_per_second, parameters, size)
         notes += note
     flops = tokens * flops_per_token if tokens is not None and flops_per_token else None
+
+    def seconds() -> float | None:
+        known = speed() if callable(speed) else speed
+        return tokens / known if tokens is not None and known else None
+
     return Estimate(
-        seconds=tokens / speed if tokens is not None and speed else None,
+        seconds=seconds,
         tokens=tokens,
         parameters=count,
         flops=flops,
@@ -122,7 +128,7 @@ def _without_artifacts(component: Any) -> Any:
     return component if len(kept) == len(component.parameters) else component.registry.parse({component.name: kept})
 
 
-def _seconds_per_token(parameters: dict[str, Any], size: int) -> float:
+def _tokens_per_second(parameters: dict[str, Any], size: int) -> float:
     """By a probe of about two seconds, remembered for the process."""
     settings = {name: parameters[name] for name in ("precision", "device", "length", "micro_tokens", "batch_tokens")}
     components = [_without_artifacts(parameters[name]) for name in ("model", "objective", "optimizer")]
@@ -131,5 +137,5 @@ def _seconds_per_token(parameters: dict[str, Any], size: int) -> float:
     if known not in _speeds:
         from seedbed.train.probe import seconds_per_token
 
-        _speeds[known] = seconds_per_token(*[component.build() for component in components], size=size, **settings)
+        _speeds[known] = 1 / seconds_per_token(*[component.build() for component in components], size=size, **settings)
     return _speeds[known]

@@ -81,7 +81,8 @@ def seconds_per_token(
 def _random_batch(rows: int, length: int, size: int) -> Batch:
     tokens_BL = integers(key(0, "probe"), size, np.arange(rows)[:, None], np.arange(length)[None, :])
     positions_BL = np.tile(np.arange(length), (rows, 1))
-    pieces_N6 = np.array([[row, 0, length, 0, row, 0] for row in range(rows)])
+    half = length // 2  # two texts that see each other, of the same document
+    pieces_N6 = np.array([[row, start, half, 0, row, start] for row in range(rows) for start in (0, half)])
     return Batch(tokens_BL, np.zeros_like(tokens_BL), positions_BL, np.arange(rows), pieces_N6, ("probe",))
 
 
@@ -92,5 +93,7 @@ def _stand_in_vocabulary(size: int, wanted: list[str]) -> Any:
 
     special_V = np.arange(size) < min(5 + len(wanted), size - 1)
     starts_V = np.ones(size, dtype=bool)
-    tokens = [*map(str, range(5)), *wanted, *map(str, range(5 + len(wanted), size))][:size]
+    # what ends in a period ends a sentence
+    words = [f"{index}." if index % 16 == 0 else str(index) for index in range(5 + len(wanted), size)]
+    tokens = [*map(str, range(5)), *wanted, *words][:size]
     return Vocabulary(size, 0, 1, 2, 3, 4, 2, 3, tokens, special_V, starts_V)

@@ -69,7 +69,7 @@ class Run:
     positions: int = 0  # those and padding: what the processor had to do with
     pairs: int = 0  # positions, each times the width of its row: what attention had to do with
     targets: int = 0
-    counts: dict[str, int] = field(default_factory=dict)  # events for the report, such as skipped updates (*)
+    counts: dict[str, float] = field(default_factory=dict)  # events for the report, such as skipped updates (*)
     seconds: float = 0.0  # spent in steps, of earlier processes too
     cpu_seconds: float = 0.0  # the same by the clock of the process, all threads; others' load hardly counts
 

@@ -49,7 +49,8 @@ class Sharding:
         distributed.setup()
         marks = {name: dict(vars(parameter)) for name, parameter in network.named_parameters()}
         mesh = init_device_mesh(device.type, (distributed.world_size(),))
-        layers = list(dict.fromkeys(getattr(network, "layers", ())))
+        shared = getattr(getattr(network, "architecture", None), "shared", False)
+        layers = [] if shared else list(dict.fromkeys(getattr(network, "layers", ())))
         self._plain = [(layer, type(layer), [set(hooks) for hooks in _hooks(layer)]) for layer in layers]
         for layer in layers:
             fully_shard(layer, mesh=mesh)

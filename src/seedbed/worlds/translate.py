@@ -44,6 +44,10 @@ class Translator:
             target[2 * place + 1] = self.word(word) if is_plain else self._latin.sub(self._matched, word)
         return parts, target, order
 
+    def word_order(self, text: str) -> list[int]:
+        """The place of each word in the translation."""
+        return self.moved(_WORD.split(text))
+
     def back(self, text: str) -> str:
         """The text that was translated, unless that had letters of the other script."""
         parts = _WORD.split(text)
@@ -113,6 +117,11 @@ class Translator:
         latin = word.translate(self._back)
         lower = latin.lower()
         return word if _cased(latin, lower) != latin else _cased(latin, self.cipher.decode(lower))
+
+
+def word_places(text: str) -> list[tuple[int, int]]:
+    """Where the words of a text stand."""
+    return [match.span() for match in _WORD.finditer(text)]
 
 
 def sentence_pairs(parts: Sequence[str], target: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -26,6 +26,8 @@ class BitsPerByte:
     tokenizer loses nothing: documents that do not come back from their tokens are counted as `lossy`.
     Systems: the model; the same network untrained; over the model's own tokens, and estimated on a sample of the
     corpus' training split, unigrams and interpolated Kneser-Ney n-grams. Intervals draw documents.
+
+    energy_steps: for energy-based networks, how many steps each prediction takes; by default as many as in training.
     """
 
     def __init__(
@@ -38,13 +40,16 @@ class BitsPerByte:
         train_split: str = "train",
         max_train: int = 5_000,
         order: int = 3,
+        energy_steps: int | None = None,
         name: str = "bits_per_byte",
     ) -> None:
+        if energy_steps is not None and energy_steps < 1:
+            raise InputError("energy_steps", "must be at least 1", value=energy_steps)
         if not 2 <= order <= 3:
             raise InputError("order", "of the n-gram baseline must be 2 or 3", value=order)
         self.corpus, self.split, self.max_documents = corpus, split, max_documents
         self.max_length, self.train_split, self.max_train = max_length, train_split, max_train
-        self.order, self.name = order, name
+        self.order, self.energy_steps, self.name = order, energy_steps, name
 
     def run(self, context: EvaluationContext) -> TaskResult:
         from seedbed.evaluate.documents import sample_documents
@@ -82,9 +87,18 @@ class BitsPerByte:
     ) -> list[np.ndarray]:
         from seedbed.models.scoring import pad_id
 
-        network = context.frozen(system, seed)
+        network: Any = context.frozen(system, seed)
         length = min(self.max_length, network.max_length)
-        return causal_nats(network, ids, start=start, length=length, pad=pad_id(context.vocabulary))
+        given = {"start": start, "length": length, "pad": pad_id(context.vocabulary)}
+        if self.energy_steps is None:
+            return causal_nats(network, ids, **given)
+        if network.energy_head is None:
+            raise InputError("energy_steps", "are for energy-based networks", fix="decoder: {energy_steps: 2}")
+        usual, network.energy_steps = network.energy_steps, self.energy_steps
+        try:
+            return causal_nats(network, ids, **given)
+        finally:
+            network.energy_steps = usual
 
     def _scored(
         self, system: str, seed: int | None, documents: list[dict[str, Any]], nats: list[np.ndarray]

@@ -47,9 +47,9 @@ class Cloze:
         if mask is None:
             raise InputError(self.name, "the model's tokenizer has no mask token", value=str(context.model.path))
         columns: dict[str, type] = {"text": str, "start": int, "end": int}
-        _, found = load_parts(self.data, self.test, self.test_fraction, columns, _identity)
-        chosen = sample(found, self.max_test, _identity, context.seed, "sample")
-        records, rows, places = _gaps(context.coder(self.max_length), chosen)
+        _, found = load_parts(self.data, self.test, self.test_fraction, columns, identity)
+        chosen = sample(found, self.max_test, identity, context.seed, "sample")
+        records, rows, places = gaps(context.coder(self.max_length), chosen)
         if not records:
             raise InputError("data", "no record has an answer that fits into a row", fix="a larger max_length")
         targets = [np.array([row[place] for place in where]) for row, where in zip(rows, places, strict=True)]
@@ -65,18 +65,18 @@ class Cloze:
             one_U = np.ones(len(records))
             measures = {"accuracy": Measure(right_U, one_U), "nats": Measure(nats_U, one_U)}
             answers = [record["text"][record["start"] : record["end"]] for record in records]
-            said = [_written(context, part) for part in best]
+            said = [written(context, part) for part in best]
             runs.append(SystemRun(system, seed, measures, Items([r["text"] for r in records], answers, said, nats_U)))
         texts = [(str(record.get("id", index)), str(record["text"])) for index, record in enumerate(records)]
         counts = {"records": len(records), "left_out": len(chosen) - len(records)}
         return TaskResult(runs, {"accuracy": True, "nats": False}, texts, counts)
 
 
-def _identity(record: Record) -> str:
+def identity(record: Record) -> str:
     return f"{record['text']}\n{record['start']} {record['end']}"
 
 
-def _gaps(coder: Coder, records: list[Record]) -> tuple[list[Record], list[list[int]], list[np.ndarray]]:
+def gaps(coder: Coder, records: list[Record]) -> tuple[list[Record], list[list[int]], list[np.ndarray]]:
     """The records that can be asked, their tokens, and the columns of their answers."""
     kept, rows, places = [], [], []
     for record, encoding in zip(records, coder.encode([record["text"] for record in records]), strict=True):
@@ -92,6 +92,6 @@ def _gaps(coder: Coder, records: list[Record]) -> tuple[list[Record], list[list[
     return kept, rows, places
 
 
-def _written(context: EvaluationContext, ids: np.ndarray) -> str:
+def written(context: EvaluationContext, ids: np.ndarray) -> str:
     known = context.vocabulary.tokens
     return " ".join(known[index] if index < len(known) else f"#{index}" for index in ids.tolist())

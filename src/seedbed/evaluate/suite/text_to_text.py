@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from seedbed.core.errors import InputError
 from seedbed.corpus.labels import LabeledData
@@ -15,12 +15,13 @@ from seedbed.optim.checks import check_counts
 
 if TYPE_CHECKING:
     from seedbed.evaluate.records import Record
-    from seedbed.evaluate.writing import Pair
+    from seedbed.evaluate.writing import Pair, Writer
+    from seedbed.objectives.denoising.pairs import Marks
 
 HIGHER = {"rouge_l": True, "rouge_1": True, "exact": True, "bits_per_byte": False}
 
 
-@tasks.register("text_to_text", papers=["008", "068", "120", "122"])
+@tasks.register("text_to_text", papers=["008", "047", "068", "078", "120", "122"])
 class TextToText:
     """Text to text: a source text is read, a target is to be written, from JSON Lines with both.
 
@@ -29,10 +30,15 @@ class TextToText:
     model and the same network untrained, fine-tuned for every seed; the beginning of the source, as many words as
     targets have on average (`lead`); the most frequent target. Metrics: ROUGE-L and ROUGE-1 as F1 of words, exact
     matches, of what is written greedily, and bits of the target (its end included) for each of its bytes, where the
-    network is shown what goes before. `mode` is the token before each source of a model that was trained with modes.
-    Longer sources and targets are cut at the end, and counted. Cost: a source is
-    encoded once; for each token that is written, what is written so far goes through the decoder again (there is no
-    cache of keys), of a decoder alone with the source before it, so `max_target` and `max_test` are small.
+    network is shown what goes before. With `epochs: 0` nothing is trained: the models write as they come. `mode` is the
+    token before each source of a model that was trained with modes. Longer sources and targets are cut at the end, and
+    counted. Cost: a source is encoded once; for each token that is written, what is written so far goes through the
+    decoder again (there is no cache of keys), of a decoder alone with the source before it, so `max_target` and
+    `max_test` are small.
+
+    `bidirectional` says how an encoder writes, which then is fine-tuned for it: token by token as a prefix decoder
+    (`causal`), or with a mask where the next token goes, trained with masks in the target (`masked`) or beside it
+    (`pseudo_masked`); or all at once in so many `passes` (`parallel`, which gives no bits).
     """
 
     def __init__(
@@ -51,25 +57,29 @@ class TextToText:
         max_target: int = 64,
         max_train: int = 10_000,
         max_test: int = 500,
+        bidirectional: Literal["causal", "masked", "pseudo_masked", "parallel"] | None = None,
+        passes: int = 8,
         name: str = "text_to_text",
     ) -> None:
         from seedbed.evaluate.finetuning import Training
 
         check_counts(max_length=max_length, max_target=max_target, max_train=max_train, max_test=max_test)
+        check_counts(passes=passes)
+        self.bidirectional, self.passes = bidirectional, passes
         self.data, self.test, self.test_fraction = data, test, test_fraction
         self.source, self.target, self.mode = source, target, mode
-        self.training = Training(epochs, batch_size, lr)
+        self.training = Training(epochs, batch_size, lr) if epochs else None
         self.max_length, self.max_target, self.name = max_length, max_target, name
         self.max_train, self.max_test = max_train, max_test
 
     def run(self, context: EvaluationContext) -> TaskResult:
         from seedbed.evaluate.records import load_parts, sample
-        from seedbed.evaluate.writing import Writer
         from seedbed.objectives.denoising.pairs import Marks
 
-        if context.trained.attention == "bidirectional":
+        if context.trained.attention == "bidirectional" and self.bidirectional is None:
             problem = "needs a model that writes; this one is bidirectional"
-            raise InputError(self.name, problem, value=str(context.model.path), fix="an encoder_decoder or a decoder")
+            fix = "an encoder_decoder or a decoder, or `bidirectional: pseudo_masked`"
+            raise InputError(self.name, problem, value=str(context.model.path), fix=fix)
 
         def identity(record: Record) -> str:
             return str(record[self.source])
@@ -86,15 +96,25 @@ class TextToText:
         runs = []
         for system, seed in context.systems(trains=True):
             assert seed is not None
-            writer = Writer(context.network(system, seed), marks, mode)
-            writer.fit(pairs, training=self.training, seed=seed)
+            writer = self._writer(context, context.network(system, seed), marks, mode)
+            if self.training is not None:
+                writer.fit(pairs, training=self.training, seed=seed)
             written = coded.texts(writer.write([source for source, _ in asked], self.max_target))
             runs.append(self._scored(system, seed, written, test, writer.nats(asked)))
         if context.baselines:
             runs += [self._scored(name, None, said, test) for name, said in self._baselines(train, test).items()]
         counts = {"train": len(train), "test": len(test), "truncated_tokens": coded.truncated}
         texts = [(str(record.get("id", index)), identity(record)) for index, record in enumerate(test)]
-        return TaskResult(runs, HIGHER, texts, counts)
+        higher = {metric: known for metric, known in HIGHER.items() if any(metric in run.measures for run in runs)}
+        return TaskResult(runs, higher, texts, counts)
+
+    def _writer(self, context: EvaluationContext, network: Any, marks: Marks, mode: int | None) -> Writer:
+        from seedbed.evaluate.encoder_writing import encoder_writer
+        from seedbed.evaluate.writing import Writer
+
+        if network.attention != "bidirectional" or self.bidirectional is None:
+            return Writer(network, marks, mode)
+        return encoder_writer(self.bidirectional, network, marks, mode, context.vocabulary, self.passes)
 
     def _baselines(self, train: Sequence[Record], test: Sequence[Record]) -> dict[str, list[str]]:
         targets = [record[self.target] for record in train]
@@ -133,7 +153,8 @@ class Coded:
         self.room = min(task.max_length, context.trained.max_length) - 2  # a mode's token, and the end
         self.coder = context.coder(task.max_length)
         if context.trained.attention != "encoder-decoder":
-            self.room = min(self.room, context.trained.max_length - task.max_target - 3)
+            targets = 2 if task.bidirectional in ("masked", "pseudo_masked") else 1
+            self.room = min(self.room, context.trained.max_length - targets * task.max_target - 3)
         if self.room < 1:
             raise InputError("max_length", "leaves no room for a source", value=task.max_length)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from seedbed.models import backbones
+from seedbed.models import backbones, feedforwards, mixers
 from seedbed.models.architecture import head_width_of
 from seedbed.models.backbone.encoder import default_feedforward
+from seedbed.models.block import described
 from seedbed.models.described import Described
 
 
-@backbones.register("decoder", papers=["094"])
+@backbones.register("decoder", papers=["094", "267", "340"])
 class Decoder(Described):
     """A causal transformer for language modeling, or one with a prefix that is seen whole.
 
@@ -35,6 +36,17 @@ class Decoder(Described):
         only the standard parametrization (None) has to be tuned for again. See docs/scaling.md.
     kernel: "products" (batched products, own backward), "sdpa" (torch's), "flex" (FlexAttention, for GPUs) or "auto" (a
         short probe).
+    mixer: what stands in place of attention, or a list of such (and None, attention) that is repeated over the layers;
+        see docs/mixers.md.
+    feed: likewise what stands in place of the dense feedforward.
+    shared: all layers have the same weights, but for their norms (of a list of mixers the layers of one place in it).
+    energy_steps: above 0 the network is an energy-based transformer (Gladstone et al., 2025): it gives a candidate for
+        each next token an energy, and a prediction is the candidate after so many steps down its gradient, each of
+        which is `energy_step` times that at first, and learned. See docs/variants.md for what differs.
+    copies: how often each token is read (length scaling; Wu et al., 2025, PHD-Transformer): all see the originals
+        before them, so that no more keys than without copies have to be kept of what was read; copies see their own
+        token's earlier copies, too, and the last one predicts. copy_window: how many tokens back copies see others'
+        copies, their own token counted (PHD-SWA); copy_chunk: only within chunks of so many tokens (PHD-CSWA).
     """
 
     def __init__(
@@ -57,6 +69,14 @@ class Decoder(Described):
         norm_eps: float = 1e-5,
         width_transfer: int | None = None,
         kernel: Literal["auto", "products", "sdpa", "flex"] = "auto",
+        mixer: Annotated[object, mixers] | list[Annotated[object, mixers] | None] | None = None,
+        feed: Annotated[object, feedforwards] | list[Annotated[object, feedforwards] | None] | None = None,
+        shared: bool = False,
+        energy_steps: int = 0,
+        energy_step: float = 1.0,
+        copies: int = 1,
+        copy_window: int = 0,
+        copy_chunk: int | None = None,
     ) -> None:
         self.configuration: dict[str, Any] = {k: v for k, v in locals().items() if k != "self"}
         self.kernel = kernel
@@ -82,5 +102,14 @@ class Decoder(Described):
             "feedforward_bias": bias,
             "tied": tied,
             "base_width": width_transfer,
+            "mixers": described(mixer, mixers),
+            "feedforwards": described(feed, feedforwards),
+            "shared": shared,
+            "energy_steps": energy_steps,
+            "energy_step": energy_step,
+            "copies": copies,
+            "copy_window": copy_window,
+            "copy_chunk": copy_chunk,
         }
+        self.configuration |= {"mixer": list(self.fixed["mixers"]), "feed": list(self.fixed["feedforwards"])}
         self.architecture(64)  # so that errors in the settings come now

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from seedbed.models import backbones
+from seedbed.models import backbones, feedforwards, mixers
 from seedbed.models.architecture import head_width_of
+from seedbed.models.block import described
 from seedbed.models.described import Described
 
 
-@backbones.register("encoder", papers=["018", "094"])
+@backbones.register("encoder", papers=["002", "018", "094", "257"])
 class Encoder(Described):
     """A bidirectional transformer for masked language modeling.
 
@@ -29,12 +30,23 @@ class Encoder(Described):
         the same number of weights.
     tied: the output embedding is the input's.
     max_length: the size of the table of learned positions, and what the folder says of the longest input.
+    embedding_width: of the tables of tokens, positions and types, from which a projection leads to the layers, and one
+        back to the output (ALBERT; Lan et al., 2020; ELECTRA-small; WideNet); by default the width, and no projection.
     window: how many tokens to each side attention sees in every layer (Longformer's sliding window, without its tokens
-        that see all; Beltagy et al., 2020); None sees all. It is a mask: no time is saved by it.
+        that see all; Beltagy et al., 2020); None sees all. It is a mask: no time is saved by it but with the kernel
+        "flex". With BERT's settings and the activation gelu the network is Longformer's class.
+    sparse: sizes of block-sparse attention (BigBird; Zaheer et al., 2020), of which what is not said is `{block: 64,
+        window: 1, global: 1, random: 3}`: a text is cut into blocks of so many tokens, each sees as many to each side,
+        the first ones, which see all, and some drawn ones (the same in all layers and heads, where BigBird draws for
+        each). A mask, too.
     width_transfer: the width that learning rate and the like were tuned at; they are then good at any width, which
         only the standard parametrization (None) has to be tuned for again. See docs/scaling.md.
     kernel: "products" (batched products, own backward), "sdpa" (torch's), "flex" (FlexAttention, for GPUs) or "auto" (a
         short probe).
+    mixer: what stands in place of attention, or a list of such (and None, attention) that is repeated over the layers;
+        see docs/mixers.md.
+    feed: likewise what stands in place of the dense feedforward.
+    shared: all layers have the same weights, but for their norms (of a list of mixers the layers of one place in it).
     """
 
     def __init__(
@@ -51,11 +63,16 @@ class Encoder(Described):
         bias: bool = False,
         tied: bool = True,
         max_length: int = 512,
+        embedding_width: int | None = None,
         window: int | None = None,
+        sparse: dict[str, int] | None = None,
         rope_theta: float = 10_000.0,
         norm_eps: float = 1e-5,
         width_transfer: int | None = None,
         kernel: Literal["auto", "products", "sdpa", "flex"] = "auto",
+        mixer: Annotated[object, mixers] | list[Annotated[object, mixers] | None] | None = None,
+        feed: Annotated[object, feedforwards] | list[Annotated[object, feedforwards] | None] | None = None,
+        shared: bool = False,
     ) -> None:
         self.configuration: dict[str, Any] = {k: v for k, v in locals().items() if k != "self"}
         self.kernel = kernel
@@ -89,8 +106,17 @@ class Encoder(Described):
             "output_bias": True,
             "tied": tied,
             "base_width": width_transfer,
+            "mixers": described(mixer, mixers),
+            "feedforwards": described(feed, feedforwards),
+            "shared": shared,
+            "embedding_width": embedding_width,
+            "sparse": None if sparse is None else {**BIG_BIRD, **sparse},
         }
+        self.configuration |= {"mixer": list(self.fixed["mixers"]), "feed": list(self.fixed["feedforwards"])}
         self.architecture(64)  # so that errors in the settings come now
+
+
+BIG_BIRD = {"block": 64, "window": 1, "global": 1, "random": 3}
 
 
 def default_feedforward(width: int, gated: bool) -> int:

@@ -27,6 +27,8 @@ class EncoderDecoder(Described):
     width, heads: the usual; heads divide the width.
     feedforward: inner width; by default 4 times the width, or 8/3 of it (a multiple of 64) where gated, which is
         the same number of weights.
+    interleaved: a decoder's layer has a second feedforward, behind its own attention (DeltaLM, Ma et al., 2021), and is
+        made like two layers of an encoder (see the step `attach_decoder`).
     tied: the output embedding is the input's.
     scaled_output: hidden states are divided by the square root of the width before the output embedding.
     max_length: the size of the tables of learned positions, and what the folder says of the longest input.
@@ -50,6 +52,7 @@ class EncoderDecoder(Described):
         gated: bool = True,
         activation: Literal["gelu", "gelu_tanh", "relu", "relu2", "silu"] = "gelu_tanh",
         bias: bool = False,
+        interleaved: bool = False,
         tied: bool = True,
         scaled_output: bool = False,
         max_length: int = 512,
@@ -88,6 +91,7 @@ class EncoderDecoder(Described):
             "attention_bias": bias,
             "feedforward_bias": bias,
             "output_bias": bias,
+            "interleaved": interleaved,
             "tied": tied,
             "scaled_scores": positions != "relative",
             "scaled_output": scaled_output,

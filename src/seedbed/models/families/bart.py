@@ -24,7 +24,7 @@ class Bart:
             and (a.norm, a.norm_kind, a.norm_eps, a.positions) == ("post", "layer", EPS, "learned")
             and a.position_offset == OFFSET
             and all((a.norm_bias, a.embedding_norm, a.attention_bias, a.feedforward_bias, a.output_bias))
-            and not a.gated
+            and not any((a.gated, a.interleaved))
             and a.tied
             and a.scaled_scores
             and not a.scaled_output

@@ -22,11 +22,15 @@ HF_ACTIVATIONS = {
 
 
 class Part(NamedTuple):
-    """A tensor in the folder that makes up `rows` rows of one of our parameters; its shape where it is not theirs."""
+    """A tensor in the folder that makes up `rows` rows of one of our parameters; its shape where it is not theirs.
+    `before`: rows of its own ahead of them, which are written as zeros and not read. `also`: tensors that are written
+    as copies of it."""
 
     name: str
     rows: int
     shape: tuple[int, ...] | None = None
+    before: int = 0
+    also: tuple[str, ...] = ()
 
 
 class Family(Protocol):

@@ -23,7 +23,7 @@ class Bert:
             and a.output_bias
             and not a.gated
             and not any(a.windows)
-            and not any((a.normformer, a.position_offset, a.scaled_output))
+            and not any((a.normformer, a.position_offset, a.scaled_output, a.embedding_width))
             and a.scaled_scores
             and a.token_types > 0
             and a.kv_heads == a.heads
@@ -97,9 +97,10 @@ class Bert:
             "embedding.weight": (Part(e + "word_embeddings.weight", a.vocabulary_size),),
             "position_embedding.weight": (Part(e + "position_embeddings.weight", a.max_length),),
             "type_embedding.weight": (Part(e + "token_type_embeddings.weight", a.token_types),),
-            "embedding_norm.weight": (Part(e + "LayerNorm.weight", a.width),),
-            "head_dense.weight": (Part(head + "transform.dense.weight", a.width),),
-            "head_norm.weight": (Part(head + "transform.LayerNorm.weight", a.width),),
+            "embedding_norm.weight": (Part(e + "LayerNorm.weight", a.table_width),),
+            "embedding_projection.weight": (Part("bert.embeddings_project.weight", a.width),),  # of an ELECTRA alone
+            "head_dense.weight": (Part(head + "transform.dense.weight", a.table_width),),
+            "head_norm.weight": (Part(head + "transform.LayerNorm.weight", a.table_width),),
             "output_embedding.weight": (Part(head + "decoder.weight", a.vocabulary_size),),
             "output_bias": (Part(head + "bias", a.vocabulary_size),),
         }

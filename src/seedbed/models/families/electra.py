@@ -2,8 +2,7 @@
 discriminator; or with one, as `ElectraForMaskedLM` has a generator.
 
 Whether a folder is the one or the other says `architectures`. The discriminator's own head is no part of a network
-here (`objectives/detection.py` writes it beside the others). Embeddings of another width than the layers', as
-ELECTRA-small has them, are refused.
+here (`objectives/detection.py` writes it beside the others).
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from seedbed.models.architecture import Architecture
 
 GENERATOR, DISCRIMINATOR = "ElectraForMaskedLM", "ElectraForPreTraining"
+PROJECTION = "electra.embeddings_project"
 _HEAD = {
     "cls.predictions.transform.dense.": "generator_predictions.dense.",
     "cls.predictions.transform.LayerNorm.": "generator_predictions.LayerNorm.",
@@ -34,17 +34,24 @@ class Electra:
         a = architecture
         if a.head and a.head_activation != "gelu":  # a generator's is gelu, whatever its layers have
             return False
-        whole = replace(a, head=True, head_activation=a.activation, head_bias=True, output_bias=True)
+        whole = replace(
+            a, head=True, head_activation=a.activation, head_bias=True, output_bias=True, embedding_width=None
+        )
         return a.tied and a.head == a.head_bias == a.output_bias and Bert().describes(whole)
 
     def architecture(self, config: dict[str, Any], key: str) -> Architecture:
         width = Config(config, key).integer("hidden_size", 256)
-        Config({"embedding_size": 128, **config}, key).refuse("embedding_size", width)
+        tables = Config(config, key).integer("embedding_size", 128)
         defaults = {"hidden_size": 256, "num_attention_heads": 4, "intermediate_size": 1024}
         head = GENERATOR in (config.get("architectures") or [])
         found = Bert().architecture({**defaults, **config}, key)
         return replace(
-            found, head=head, head_bias=head, output_bias=head, head_activation="gelu" if head else found.activation
+            found,
+            embedding_width=None if tables == width else tables,
+            head=head,
+            head_bias=head,
+            output_bias=head,
+            head_activation="gelu" if head else found.activation,
         )
 
     def config(self, architecture: Architecture) -> dict[str, Any]:
@@ -53,7 +60,7 @@ class Electra:
             **Bert().config(a),
             "architectures": [GENERATOR if a.head else DISCRIMINATOR],
             "model_type": "electra",
-            "embedding_size": a.width,
+            "embedding_size": a.table_width,
         }
 
     def names(self, architecture: Architecture) -> dict[str, tuple[Part, ...]]:

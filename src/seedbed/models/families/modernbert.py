@@ -22,7 +22,7 @@ class ModernBert:
             and (a.norm, a.norm_kind, a.positions) == ("pre", "layer", "rope")
             and all((a.gated, a.embedding_norm, a.head))
             and not a.first_norm
-            and not any((a.normformer, a.scaled_output))
+            and not any((a.normformer, a.scaled_output, a.embedding_width))
             and a.scaled_scores
             and not a.token_types
             and a.kv_heads == a.heads

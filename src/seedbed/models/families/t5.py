@@ -29,7 +29,7 @@ class T5:
             and (a.norm, a.norm_kind, a.positions) == ("pre", "rms", "relative")
             and a.first_norm
             and not any((a.embedding_norm, a.norm_bias, a.attention_bias, a.feedforward_bias, a.output_bias))
-            and not any((a.scaled_scores, a.normformer))
+            and not any((a.scaled_scores, a.normformer, a.interleaved))
             and a.kv_heads == a.heads
             and not (a.gated and a.activation == "gelu")  # "gated-gelu" is the one with tanh
         )

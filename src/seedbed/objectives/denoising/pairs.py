@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from seedbed.core.errors import InputError
+from seedbed.models.network import Ranks
 from seedbed.objectives.base import Examples, Outputs
 from seedbed.objectives.denoising.ragged import Ragged, in_rows, join
 from seedbed.objectives.denoising.spans import Texts
@@ -40,6 +41,14 @@ class Marks:
             raise InputError("objective", "the tokenizer has no token that ends a text", fix="one of style seq2seq")
         return cls(end, vocabulary.pad or 0, vocabulary.sentinels, np.asarray(vocabulary.special_V, dtype=bool))
 
+    def mask(self, vocabulary: Vocabulary) -> int:
+        """What stands for something that is hidden: the mask token, or else the first sentinel. Raises InputError if
+        there is neither."""
+        found = [index for index in (vocabulary.mask, *self.sentinels) if index is not None]
+        if not found:
+            raise InputError("objective", "the tokenizer has neither a mask token nor sentinels", fix="style: seq2seq")
+        return found[0]
+
     def mode(self, vocabulary: Vocabulary, token: str | None) -> int | None:
         """The id of a token that is put before a text."""
         if token is None:
@@ -52,14 +61,29 @@ class Marks:
 
 def texts_of(batch: Batch, special_V: np.ndarray) -> Texts:
     """The ordinary tokens of each segment of each row; special ones, such as what ends a document, stay out."""
+    return _texts(batch, special_V, np.empty(0, np.int64))[0]
+
+
+def pieces_of(batch: Batch, special_V: np.ndarray) -> tuple[Texts, np.ndarray]:
+    """The same for each piece, of which a segment may have several; and the number of its segment (S), ascending."""
+    return _texts(batch, special_V, batch.pieces_N6[:, 0] * batch.tokens_BL.shape[1] + batch.pieces_N6[:, 1])
+
+
+def _texts(batch: Batch, special_V: np.ndarray, cuts: np.ndarray) -> tuple[Texts, np.ndarray]:
+    """Texts that begin with each segment and at flat places, and the number of the segment of each."""
     width = batch.tokens_BL.shape[1]
+    begins = np.zeros(batch.tokens_BL.size, np.int64)
+    begins[cuts] = 1
     flat_N = np.flatnonzero((batch.segments_BL >= 0).ravel() & ~special_V[batch.tokens_BL.ravel()])
     row_N, segment_N = flat_N // width, batch.segments_BL.ravel()[flat_N]
-    first_S = np.flatnonzero((np.diff(row_N, prepend=-1) != 0) | (np.diff(segment_N, prepend=-2) != 0))
+    changes_N = (np.diff(row_N, prepend=-1) != 0) | (np.diff(segment_N, prepend=-2) != 0)
+    piece_N = np.cumsum(begins)[flat_N]
+    first_S = np.flatnonzero(changes_N | (np.diff(piece_N, prepend=-1) != 0))
     lengths_S = np.diff(first_S, append=len(flat_N))
     tokens_N = batch.tokens_BL.ravel()[flat_N].astype(np.int64)
     row_S = row_N[first_S]
-    return Texts(Ragged(tokens_N, lengths_S), row_S, batch.rows_B[row_S], flat_N[first_S] % width)
+    texts = Texts(Ragged(tokens_N, lengths_S), row_S, batch.rows_B[row_S], flat_N[first_S] % width)
+    return texts, np.cumsum(changes_N)[first_S] - 1
 
 
 def denoised(
@@ -99,5 +123,5 @@ def _as_prefix(source: Ragged, target: Ragged, row_S: np.ndarray, rows: int, mar
     is_target_N = np.repeat(np.arange(len(lengths_2S)) % 2 == 1, lengths_2S)
     prefix_BL = np.zeros(both.tokens_BL.shape, bool)
     prefix_BL.ravel()[both.flat_N[~is_target_N]] = True
-    where_T = both.flat_N[is_target_N] - 1
-    return Examples(both.tokens_BL, both.segments_BL, both.positions_BL, where_T, target.values_N, prefix_BL=prefix_BL)
+    where_T, ranks = both.flat_N[is_target_N] - 1, Ranks.of_prefix(prefix_BL)
+    return Examples(both.tokens_BL, both.segments_BL, both.positions_BL, where_T, target.values_N, ranks=ranks)

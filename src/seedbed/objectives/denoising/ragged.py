@@ -52,6 +52,13 @@ class Ragged:
         """Some of the sequences."""
         return Ragged(self.values_N[wanted_S[self.sequence_N]], self.lengths_S[wanted_S])
 
+    def take(self, order_S: np.ndarray) -> Ragged:
+        """The sequences of these numbers, in this order; one may come again."""
+        lengths_S = self.lengths_S[order_S]
+        begins_S = np.cumsum(lengths_S) - lengths_S
+        from_N = np.repeat(self.starts_S[order_S] - begins_S, lengths_S) + np.arange(lengths_S.sum())
+        return Ragged(self.values_N[from_N], lengths_S)
+
     def insert(self, wanted_N: np.ndarray, values: np.ndarray | np.int64) -> Ragged:
         """New values (or one, again and again), each before one of the old ones (those of `wanted_N`, in order)."""
         times_N = 1 + wanted_N

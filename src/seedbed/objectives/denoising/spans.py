@@ -23,6 +23,10 @@ class Texts:
     number_S: np.ndarray
     column_S: np.ndarray
 
+    def only(self, wanted_S: np.ndarray) -> Texts:
+        """Some of the texts."""
+        return Texts(self.tokens.only(wanted_S), self.row_S[wanted_S], self.number_S[wanted_S], self.column_S[wanted_S])
+
     def drawn(self, stream: int, counts_S: np.ndarray) -> np.ndarray:
         """Numbers in [0, 1), so many for each text, one behind the other."""
         sequence = np.repeat(np.arange(len(counts_S)), counts_S)

@@ -128,7 +128,7 @@ def _metric(
     return MetricReport(
         metric,
         bool(facts["higher_is_better"]),
-        {system: found[metric] for system, found in summary["systems"].items()},
-        {system: found[metric] for system, found in summary["model_minus"].items()},
+        {system: found[metric] for system, found in summary["systems"].items() if metric in found},
+        {system: found[metric] for system, found in summary["model_minus"].items() if metric in found},
         {system: values for system, values in seeds.items() if len(values) > 1},
     )

@@ -21,6 +21,7 @@ def extend_positions(
     model: Model,
     length: int,
     rule: Annotated[PositionRule, position_rules] = "taper",  # type: ignore[assignment]
+    sparse: dict[str, int] | None = None,
 ) -> None:
     """Give a model with a table of positions (of BERT's kind) more of them.
 
@@ -28,12 +29,14 @@ def extend_positions(
     new rows come from. The old ones stay, so that texts within the old length have the logits that they had; the model
     may be used as it is, or trained on.
 
-    Attention stays full, of a cost that grows with the square of the length; the block-sparse attention that KoBigBird
-    (Yang et al., 2023) puts in its place is not here. Rotary positions have no table, and are refused: scaling them
-    changes the logits of short texts too.
+    sparse: sizes of block-sparse attention, as of the backbone `encoder`, which KoBigBird (Yang et al., 2023) puts in
+    the place of full attention, with the same weights; then short texts have other logits, too, where they are longer
+    than what a block sees. None leaves attention as it is, of a cost that grows with the square of the length. Rotary
+    positions have no table, and are refused: scaling them changes the logits of short texts too.
     """
     import torch
 
+    from seedbed.models.backbone.encoder import BIG_BIRD
     from seedbed.models.layers import Embedding
     from seedbed.models.save import save_model
 
@@ -47,11 +50,12 @@ def extend_positions(
         raise InputError("length", "must be above the model's own", value=length, allowed=f"above {old}")
     table_PD = table.weight.detach()
     new_ND = rule.extend(table_PD, length - old)
-    assert new_ND.shape == (length - old, architecture.width) and bool(torch.isfinite(new_ND).all())
-    longer = Embedding(length, architecture.width)
+    assert new_ND.shape == (length - old, architecture.table_width) and bool(torch.isfinite(new_ND).all())
+    longer = Embedding(length, architecture.table_width)
     longer.weight = torch.nn.Parameter(torch.cat((table_PD, new_ND)))
     network.position_embedding, network.max_length = longer, length
-    network.architecture = replace(architecture, max_length=length)
+    blocks = None if sparse is None else {**BIG_BIRD, **sparse}
+    network.architecture = replace(architecture, max_length=length, sparse=blocks or architecture.sparse)
     context.say(f"{length:,} positions, of which the first {old:,} are the model's own")
     parameters = sum(parameter.numel() for parameter in network.parameters())
     context.counts.update(parameters=parameters, old_length=old, length=length)

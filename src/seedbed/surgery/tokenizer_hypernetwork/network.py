@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from seedbed.core.counters import key
 from seedbed.models.initialize import initialize
+from seedbed.models.segments import Context
 from seedbed.models.stack import Layer
 from seedbed.surgery.initializers.subtokens import mean_of_pieces
 from seedbed.surgery.tokenizer_hypernetwork.sizes import Sizes
@@ -117,7 +118,7 @@ class EmbeddingPredictor(torch.nn.Module):
         x_GLH = self.projection(read_GLE) + self.position_embedding.weight[: read_GLE.shape[1]]
         x_GLH = self.embedding_norm(x_GLH)
         for layer in self.layers:
-            x_GLH = layer(x_GLH, None, None, "products")
+            x_GLH = layer(x_GLH, Context("products", causal=False))
         first: Tensor = x_GLH[:, 0]
         return first
 

@@ -50,7 +50,8 @@ class GradientNorms(Intervention):
         """What the manifest has."""
         if self._sums:
             first, *_, last = (*self._sums.values(), *self._sums.values())
-            run.counts["gradient_ratio"] = round(first / last, 6) if last else None
+            if last:
+                run.counts["gradient_ratio"] = round(first / last, 6)
 
     def _named(self, run: Run) -> dict[str, Any]:
         """The gradients, in the network's order."""

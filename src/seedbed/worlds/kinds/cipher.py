@@ -13,7 +13,7 @@ from seedbed.corpus.documents import Document
 from seedbed.worlds import Row, Truth, worlds
 from seedbed.worlds.base import Base
 from seedbed.worlds.ciphers import WordCipher, stays_by_share
-from seedbed.worlds.translate import Order, Translator, sentence_pairs
+from seedbed.worlds.translate import Order, Translator, sentence_pairs, word_places
 
 if TYPE_CHECKING:
     from seedbed.worlds.generate import Generated
@@ -41,8 +41,9 @@ class Cipher:
     number), source, target. alignment.jsonl, for every document: order (the place that each word of the source has in
     the translation; null where words stay in order); a word is letters and digits with the marks between them.
 
-    Labels: `translation` (retrieval: a sentence and its translation); and all labels of the world that the corpus was
-    made by, in the new language, with the same ids.
+    Labels: `translation` (retrieval: a sentence and its translation), `words` (alignment: the same, with the places of
+    their words, and which is which); and all labels of the world that the corpus was made by, in the new language, with
+    the same ids.
     """
 
     documents_per_second: ClassVar[float] = 2000
@@ -72,7 +73,7 @@ class Cipher:
     @cached_property
     def tasks(self) -> Mapping[str, str]:
         made = self._made()
-        return {"translation": "retrieval", **(made.world.tasks if made else {})}
+        return {"translation": "retrieval", "words": "alignment", **(made.world.tasks if made else {})}
 
     def translator(self, seed: int = 0) -> Translator:
         """The language. The seed matters only to prose made for it, and there only with `keep_names`."""
@@ -103,11 +104,17 @@ class Cipher:
             yield Truth("dictionary", {"source": word, "target": translator.word(word), "count": count})
 
     def records(self, task: str, texts: Mapping[str, str], truth: Callable[[str], Iterator[Row]]) -> Iterator[Row]:
-        if task == "translation":
+        if task in ("translation", "words"):
+            order = self.translator().word_order
             for row in truth("parallel"):
                 if row["document"] in texts and row["source"] != row["target"]:
+                    one, other = row["source"], row["target"]
                     id = f"{row['document']}:{row['sentence']}"
-                    yield {"id": id, "query": row["source"], "document": row["target"]}
+                    if task == "translation":
+                        yield {"id": id, "query": one, "document": other}
+                        continue
+                    words = {"first_words": word_places(one), "second_words": word_places(other)}
+                    yield {"id": id, "first": one, "second": other, **words, "links": [*enumerate(order(one))]}
             return
         made, translator = self._made(), self.translator()
         assert made is not None
