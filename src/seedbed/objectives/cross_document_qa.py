@@ -12,10 +12,10 @@ import numpy as np
 
 from seedbed.objectives import objectives
 from seedbed.objectives.base import Examples
-from seedbed.objectives.denoising.pairs import Kind, Marks, as_examples, pieces_of
+from seedbed.objectives.denoising.pairs import Kind, as_examples, pieces_of
 from seedbed.objectives.denoising.ragged import Ragged, join
 from seedbed.objectives.denoising.sentences import Sentences, beginnings, gathered, sentence_ends
-from seedbed.objectives.prediction import TokenPrediction
+from seedbed.objectives.denoising.writing import Writing
 from seedbed.objectives.socratic import question_mark, questions
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @objectives.register("cross_document_qa", papers=["221"])
-class CrossDocumentQA(TokenPrediction):
+class CrossDocumentQA(Writing):
     """Cross-document question answering (QAmden, Caciularu et al., 2023): of related documents the sentence that is
     most like the other documents is hidden behind a mask token; a question about it stands before all of them, and the
     answer and the sentence are to be written.
@@ -38,17 +38,11 @@ class CrossDocumentQA(TokenPrediction):
     """
 
     def __init__(self, network: Kind = "encoder-decoder", mode: str | None = None) -> None:
-        self.mode = mode
-        self.attention: Kind = network  # type: ignore[misc]
-
-    def wanted_tokens(self) -> list[str]:
-        """The mode's token."""
-        return [self.mode] if self.mode is not None else []
+        super().__init__(network, mode)
 
     def bind(self, vocabulary: Vocabulary) -> None:
         """Learn the ids."""
-        self._marks = Marks.of(vocabulary)
-        self._mode = self._marks.mode(vocabulary, self.mode)
+        super().bind(vocabulary)
         self._mask, self._ends_V = self._marks.mask(vocabulary), sentence_ends(vocabulary)
         self._starts_V, self._asks = np.asarray(vocabulary.word_start_V), question_mark(vocabulary)
 

@@ -14,9 +14,9 @@ from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.objectives import objectives
 from seedbed.objectives.base import Examples
-from seedbed.objectives.denoising.pairs import Kind, Marks, as_examples, pieces_of
+from seedbed.objectives.denoising.pairs import Kind, as_examples, pieces_of
+from seedbed.objectives.denoising.writing import Writing
 from seedbed.objectives.noising import noises
-from seedbed.objectives.prediction import TokenPrediction
 
 if TYPE_CHECKING:
     from seedbed.data.batch import Batch
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @objectives.register("denoising_autoencoding", papers=["064", "236", "299"])
-class DenoisingAutoencoding(TokenPrediction):
+class DenoisingAutoencoding(Writing):
     """Denoising autoencoding: a text is damaged by every `noise` in turn, and the whole text is to be written.
 
     Noises (`seedbed list noises`) are `mask`, `reorder` and `replace`, of which Baziotis et al. (2021) compare each and
@@ -45,17 +45,12 @@ class DenoisingAutoencoding(TokenPrediction):
         network: Kind = "encoder-decoder",
         mode: str | None = None,
     ) -> None:
-        self.noise, self.write, self.mode = noise, write, mode
-        self.attention: Kind = network  # type: ignore[misc]
-
-    def wanted_tokens(self) -> list[str]:
-        """The mode's token."""
-        return [self.mode] if self.mode is not None else []
+        super().__init__(network, mode)
+        self.noise, self.write = noise, write
 
     def bind(self, vocabulary: Vocabulary) -> None:
         """Learn the ids."""
-        self._marks = Marks.of(vocabulary)
-        self._mode = self._marks.mode(vocabulary, self.mode)
+        super().bind(vocabulary)
         for noise in self.noise:
             noise.bind(vocabulary)
 

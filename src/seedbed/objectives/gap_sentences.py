@@ -12,10 +12,10 @@ import numpy as np
 from seedbed.core.errors import InputError
 from seedbed.objectives import objectives
 from seedbed.objectives.base import Examples
-from seedbed.objectives.denoising.pairs import Kind, Marks, denoised, texts_of
+from seedbed.objectives.denoising.pairs import Kind, denoised, texts_of
 from seedbed.objectives.denoising.ragged import Ragged
 from seedbed.objectives.denoising.sentences import Sentences, sentence_ends
-from seedbed.objectives.prediction import TokenPrediction
+from seedbed.objectives.denoising.writing import Writing
 
 if TYPE_CHECKING:
     from seedbed.data.batch import Batch
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @objectives.register("gap_sentences", papers=["114", "221"])
-class GapSentences(TokenPrediction):
+class GapSentences(Writing):
     """Gap sentences (PEGASUS, Zhang et al., 2020): the most important sentences of a text are hidden behind a mask
     token each, and are to be written, one behind the other.
 
@@ -37,17 +37,12 @@ class GapSentences(TokenPrediction):
     def __init__(self, rate: float = 0.3, network: Kind = "encoder-decoder", mode: str | None = None) -> None:
         if not 0 < rate < 1:
             raise InputError("rate", "must lie between 0 and 1", value=rate)
-        self.rate, self.mode = rate, mode
-        self.attention: Kind = network  # type: ignore[misc]
-
-    def wanted_tokens(self) -> list[str]:
-        """The mode's token."""
-        return [self.mode] if self.mode is not None else []
+        super().__init__(network, mode)
+        self.rate = rate
 
     def bind(self, vocabulary: Vocabulary) -> None:
         """Learn the ids."""
-        self._marks = Marks.of(vocabulary)
-        self._mode = self._marks.mode(vocabulary, self.mode)
+        super().bind(vocabulary)
         self._mask, self._ends_V = self._marks.mask(vocabulary), sentence_ends(vocabulary)
 
     def corrupt(self, batch: Batch, *, seed: int, progress: float) -> Examples:

@@ -14,12 +14,12 @@ from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.objectives import objectives
 from seedbed.objectives.base import Examples
-from seedbed.objectives.denoising.pairs import Kind, Marks, denoised, texts_of
+from seedbed.objectives.denoising.pairs import Kind, denoised, texts_of
 from seedbed.objectives.denoising.poisson import poisson_spans
 from seedbed.objectives.denoising.ragged import Ragged
 from seedbed.objectives.denoising.sentences import Sentences, sentence_ends
 from seedbed.objectives.denoising.spans import Texts
-from seedbed.objectives.prediction import TokenPrediction
+from seedbed.objectives.denoising.writing import Writing
 from seedbed.optim.checks import check_share
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @objectives.register("infilling", papers=["008"])
-class Infilling(TokenPrediction):
+class Infilling(Writing):
     """Text infilling and sentence permutation (BART, Lewis et al., 2020): spans of a text, their lengths of a Poisson
     distribution, are replaced by one mask token each (of length 0: one is put in), its sentences are shuffled, and the
     whole text is to be written.
@@ -49,12 +49,12 @@ class Infilling(TokenPrediction):
         if not 0 < mean_length <= 100:
             raise InputError("mean_length", "must lie above 0 and not above 100", value=mean_length)
         check_share("permute", permute)
+        super().__init__(network)
         self.rate, self.mean_length, self.permute = rate, mean_length, permute
-        self.attention: Kind = network  # type: ignore[misc]
 
     def bind(self, vocabulary: Vocabulary) -> None:
         """Learn the ids; the mask token is the tokenizer's, or else its first sentinel."""
-        self._marks = Marks.of(vocabulary)
+        super().bind(vocabulary)
         self._mask, self._ends_V = self._marks.mask(vocabulary), sentence_ends(vocabulary)
 
     def corrupt(self, batch: Batch, *, seed: int, progress: float) -> Examples:

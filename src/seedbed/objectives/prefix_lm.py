@@ -13,18 +13,17 @@ from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.objectives import objectives
 from seedbed.objectives.base import Examples
-from seedbed.objectives.denoising.pairs import Kind, Marks, denoised, texts_of
+from seedbed.objectives.denoising.pairs import Kind, denoised, texts_of
 from seedbed.objectives.denoising.ragged import Ragged
 from seedbed.objectives.denoising.spans import Texts
-from seedbed.objectives.prediction import TokenPrediction
+from seedbed.objectives.denoising.writing import Writing
 
 if TYPE_CHECKING:
     from seedbed.data.batch import Batch
-    from seedbed.vocabulary.artifact import Vocabulary
 
 
 @objectives.register("prefix_lm", papers=["201"])
-class PrefixLanguageModeling(TokenPrediction):
+class PrefixLanguageModeling(Writing):
     """Prefix language modeling (Raffel et al., 2020, section 3.2.3): a text is cut in two, the first part is read as a
     whole, and the second is to be written.
 
@@ -36,17 +35,8 @@ class PrefixLanguageModeling(TokenPrediction):
     def __init__(self, share: float = 0.5, network: Kind = "prefix", mode: str | None = None) -> None:
         if not 0 < share <= 0.5:
             raise InputError("share", "must lie above 0 and not above 0.5", value=share)
-        self.share, self.mode = share, mode
-        self.attention: Kind = network  # type: ignore[misc]
-
-    def wanted_tokens(self) -> list[str]:
-        """The mode's token."""
-        return [self.mode] if self.mode is not None else []
-
-    def bind(self, vocabulary: Vocabulary) -> None:
-        """Learn the ids. Raises InputError if the tokenizer lacks the mode's token."""
-        self._marks = Marks.of(vocabulary)
-        self._mode = self._marks.mode(vocabulary, self.mode)
+        super().__init__(network, mode)
+        self.share = share
 
     def corrupt(self, batch: Batch, *, seed: int, progress: float) -> Examples:
         """First and second parts."""

@@ -13,11 +13,11 @@ from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.objectives import objectives
 from seedbed.objectives.base import Examples
-from seedbed.objectives.denoising.pairs import Kind, Marks, denoised, texts_of
+from seedbed.objectives.denoising.pairs import Kind, denoised, texts_of
 from seedbed.objectives.denoising.ragged import Ragged, join
 from seedbed.objectives.denoising.sentences import Sentences, beginnings, gathered, sentence_ends
+from seedbed.objectives.denoising.writing import Writing
 from seedbed.objectives.gap_sentences import important
-from seedbed.objectives.prediction import TokenPrediction
 from seedbed.objectives.shares import Share, shares_at
 from seedbed.optim.checks import check_share
 
@@ -30,7 +30,7 @@ TASKS: tuple[Task, ...] = get_args(Task)
 
 
 @objectives.register("socratic", papers=["114"])
-class Socratic(TokenPrediction):
+class Socratic(Writing):
     """Socratic pretraining (Pagnoni et al., 2023): of a text's most important sentences a model is to write what can be
     asked about them, and the sentences as answers.
 
@@ -56,8 +56,8 @@ class Socratic(TokenPrediction):
         if not 0 < rate < 1:
             raise InputError("rate", "must lie between 0 and 1", value=rate)
         check_share("hide", hide)
+        super().__init__(network)
         self.rate, self.hide, self.weights, self.modes = rate, hide, weights, modes
-        self.attention: Kind = network  # type: ignore[misc]
 
     def wanted_tokens(self) -> list[str]:
         """The tasks' tokens."""
@@ -65,7 +65,7 @@ class Socratic(TokenPrediction):
 
     def bind(self, vocabulary: Vocabulary) -> None:
         """Learn the ids. Raises InputError if the tokenizer lacks a task's token."""
-        self._marks = Marks.of(vocabulary)
+        super().bind(vocabulary)
         wanted = [f"[{task}]" if self.modes and task in self.weights else None for task in TASKS]
         modes = [self._marks.mode(vocabulary, token) for token in wanted]
         self._modes_K = np.array([-1 if mode is None else mode for mode in modes])

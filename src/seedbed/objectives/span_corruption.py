@@ -12,10 +12,10 @@ import numpy as np
 from seedbed.core.errors import InputError
 from seedbed.objectives import objectives
 from seedbed.objectives.base import Examples
-from seedbed.objectives.denoising.pairs import Kind, Marks, denoised, texts_of
+from seedbed.objectives.denoising.pairs import Kind, denoised, texts_of
 from seedbed.objectives.denoising.ragged import Ragged
 from seedbed.objectives.denoising.spans import Spans, random_spans, rolled
-from seedbed.objectives.prediction import TokenPrediction
+from seedbed.objectives.denoising.writing import Writing
 from seedbed.optim.checks import check_positive
 from seedbed.vocabulary.artifact import SENTINELS
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @objectives.register("span_corruption", papers=["068", "081", "099", "120", "122", "127", "284"])
-class SpanCorruption(TokenPrediction):
+class SpanCorruption(Writing):
     """Span corruption (T5, Raffel et al., 2020): of a text some spans are taken out, a sentinel token in the place of
     each, and what is to be written are the sentinels, each with its span behind it.
 
@@ -55,21 +55,20 @@ class SpanCorruption(TokenPrediction):
         if not 0 < rate < 1:
             raise InputError("rate", "must lie between 0 and 1", value=rate)
         check_positive(mean_length=mean_length)
-        self.rate, self.mean_length, self.mode, self.roll = rate, mean_length, mode, roll
-        self.attention: Kind = network  # type: ignore[misc]
+        super().__init__(network, mode)
+        self.rate, self.mean_length, self.roll = rate, mean_length, roll
 
     def wanted_tokens(self) -> list[str]:
         """Sentinels, and the mode's token."""
-        return [*SENTINELS, *([self.mode] if self.mode is not None else [])]
+        return [*SENTINELS, *super().wanted_tokens()]
 
     def bind(self, vocabulary: Vocabulary) -> None:
         """Learn the ids. Raises InputError if the tokenizer has no sentinels, or not the mode's token."""
-        self._marks = Marks.of(vocabulary)
+        super().bind(vocabulary)
         if len(self._marks.sentinels) < 2:
             raise InputError(
                 "objective.span_corruption", "the tokenizer has no sentinels (<extra_id_0>, ...)", fix="style: seq2seq"
             )
-        self._mode = self._marks.mode(vocabulary, self.mode)
 
     def corrupt(self, batch: Batch, *, seed: int, progress: float) -> Examples:
         """Damaged texts and what they have lost."""

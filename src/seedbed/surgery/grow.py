@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from seedbed.core.errors import InputError
@@ -20,7 +20,6 @@ from seedbed.surgery.method import GrowthMethod
 from seedbed.train.plan import VOCABULARY, prepare_data
 
 if TYPE_CHECKING:
-    from seedbed.data.batch import Batch
     from seedbed.surgery.learn import Learned
 
 
@@ -56,6 +55,7 @@ def grow(
     from seedbed.train.numerics import find_device, settle
     from seedbed.train.precision import Precision
     from seedbed.train.pretrain import check_sizes
+    from seedbed.train.sources import endless_batches
 
     check_sizes(length=length, batch_tokens=batch_tokens, micro_tokens=micro_tokens, clip=CLIP)
     tokenizer = model.tokenizer()
@@ -72,7 +72,9 @@ def grow(
         check_network(objective, network, length)
         objective.bind(tokenizer.vocabulary())
     arithmetic, clock = Precision.from_dict(numerics.precision), time.monotonic()
-    batches = _batches(data, tokenizer, sampler, length, batch_tokens // length, allow_tokenizer, seed)
+    batches = endless_batches(
+        data, tokenizer, sampler, length, batch_tokens // length, allow_tokenizer=allow_tokenizer, seed=seed
+    )
     with arithmetic.applied():
         learned = learn(
             operator,
@@ -107,18 +109,6 @@ def _counts(network: Any, operator: Any, learned: Learned, length: int) -> dict[
         "flops_per_token": flops_per_token,
         "losses": [round(loss, 6) for loss in learned.losses],
     }
-
-
-def _batches(
-    data: Any, tokenizer: Any, sampler: Any, length: int, rows: int, allow_tokenizer: bool, seed: int
-) -> Iterator[Batch]:
-    """Batches without end; nothing is opened before the first is asked for."""
-    from seedbed.train.sources import Sources
-
-    sources = Sources.open(data, tokenizer, allow_tokenizer=allow_tokenizer)
-    stream = sampler.stream(sources.files, sources.weights, length, tokenizer.vocabulary().pad or 0, seed)
-    while True:
-        yield stream.next(rows)
 
 
 @grow.prepare

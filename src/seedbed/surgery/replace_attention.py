@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,7 +18,6 @@ from seedbed.models.block import Block, described
 from seedbed.train.plan import prepare_data
 
 if TYPE_CHECKING:
-    from seedbed.data.batch import Batch
     from seedbed.models.architecture import Architecture
 
 
@@ -58,6 +57,7 @@ def replace_attention(
     from seedbed.surgery.distilling import Teaching
     from seedbed.train.numerics import find_device
     from seedbed.train.pretrain import check_sizes
+    from seedbed.train.sources import endless_batches
 
     check_sizes(length=length, batch_tokens=batch_tokens, micro_tokens=batch_tokens, clip=1.0)
     check_positive(matching_lr=matching_lr, distilling_lr=distilling_lr)
@@ -68,7 +68,9 @@ def replace_attention(
     architecture = with_mixer(teacher.architecture, mixer)
     student = Transformer(architecture, seed=key(seed, "replace_attention") >> 1, kernel=teacher.kernel)
     teaching = Teaching(teacher, student.to(find_device(device)))
-    batches = _batches(data, model.tokenizer(), sampler, length, batch_tokens // length, allow_tokenizer, seed)
+    batches = endless_batches(
+        data, model.tokenizer(), sampler, length, batch_tokens // length, allow_tokenizer=allow_tokenizer, seed=seed
+    )
     matched = teaching.match(batches, matching_steps, matching_lr, context.say)
     divergences = teaching.distill(batches, distilling_steps, distilling_lr, context.say)
     both = teacher.architecture.flops_per_token(length) / 3 + architecture.flops_per_token(length)
@@ -95,17 +97,6 @@ def with_mixer(architecture: Architecture, mixer: Block) -> Architecture:
     if mixer.alone or mixer.normed or mixer.packed:
         raise InputError("mixer", "must stand in the place of attention alone", allowed=["hyena", "rwkv7"])
     return replace(architecture, mixers=described(mixer, mixers))
-
-
-def _batches(
-    data: Any, tokenizer: Any, sampler: Any, length: int, rows: int, allow_tokenizer: bool, seed: int
-) -> Iterator[Batch]:
-    from seedbed.train.sources import Sources
-
-    sources = Sources.open(data, tokenizer, allow_tokenizer=allow_tokenizer)
-    stream = sampler.stream(sources.files, sources.weights, length, tokenizer.vocabulary().pad or 0, seed)
-    while True:
-        yield stream.next(rows)
 
 
 @replace_attention.prepare

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -109,3 +109,13 @@ def _label(tokens: Tokens, taken: Iterable[str]) -> str:
     while label in taken:
         label, number = f"{name}-{number}", number + 1
     return label
+
+
+def endless_batches(
+    data: Any, tokenizer: Tokenizer, sampler: Any, length: int, rows: int, *, allow_tokenizer: bool, seed: int
+) -> Iterator[Batch]:
+    """What a sampler makes of the data, without end; nothing is opened before the first batch is asked for."""
+    sources = Sources.open(data, tokenizer, allow_tokenizer=allow_tokenizer)
+    stream = sampler.stream(sources.files, sources.weights, length, tokenizer.vocabulary().pad or 0, seed)
+    while True:
+        yield stream.next(rows)
