@@ -49,15 +49,16 @@ def test_the_loss_falls(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_accumulation_equals_the_large_batch(name: str, tmp_path: Path) -> None:
-    """Gradients of the first step and weights after ten, in micro-batches of 1, 3 and 8 rows."""
+    """Gradients of the first step and weights after six, in micro-batches of 3 and 8 rows, and of one (of `mlm`)."""
     ends = {}
-    for rows in (1, 3, 8):
+    sizes = (1, 3) if name == "mlm" else (3,)
+    for rows in (*sizes, 8):
         first = make_run(name, steps=1)
         make_loop(first, None, micro_tokens=rows * LENGTH, clip=0.0).train()
-        run = train(tmp_path / str(rows), name, steps=10, micro_tokens=rows * LENGTH)
+        run = train(tmp_path / str(rows), name, steps=6, micro_tokens=rows * LENGTH)
         losses = [line["loss"] for line in log_without_times(tmp_path / str(rows))]
         ends[rows] = (first.gradients.flat.clone(), losses, torch.cat([w.flatten() for w in weights(run).values()]))
-    for rows in (1, 3):
+    for rows in sizes:
         for small, large, tolerance in zip(ends[rows], ends[8], (1e-6, 1e-5, 1e-4), strict=True):
             torch.testing.assert_close(torch.as_tensor(small), torch.as_tensor(large), rtol=1e-4, atol=tolerance)
 
