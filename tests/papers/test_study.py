@@ -1,6 +1,8 @@
 """Studies and the ledger: what ships is whole, quick runs need no data, and a result knows when it is stale."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -41,6 +43,23 @@ TINY = {
     "expect": "high < low",
     "quick": {"seeds": 2, "overrides": {"encoder.budget": "2k tokens"}},
 }
+
+
+def named_tasks(parameters: dict[str, Any]) -> set[str]:
+    """What the tasks of an evaluation are called."""
+    pairs = [(task, {}) if isinstance(task, str) else next(iter(task.items())) for task in parameters["tasks"]]
+    return {(settings or {}).get("name", task) for task, settings in pairs}
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_metrics_of_a_shipped_study_are_measured_in_every_arm(path: Path) -> None:
+    study = load_study(path)
+    for overrides in study.arms.values():
+        steps = study.recipe.overridden(overrides).steps
+        for metric in study.metrics:
+            for step, part, *_ in (named.split(".") for named in metric.paths):
+                ((function, parameters),) = steps[step].items()
+                assert function != "evaluate" or part in named_tasks(parameters), metric.name
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
