@@ -20,6 +20,7 @@ from .registry import registered_by
 
 METHODS = "SEEDBED_METHODS"
 _GROUP = "seedbed"
+_installed = False
 _files: dict[Path, str] = {}  # loaded ones, each with the hash of what it held
 
 
@@ -33,7 +34,6 @@ def load_methods(files: Iterable[str | Path]) -> None:
         held = hash_file(path)
         if _files.setdefault(path, held) != held:
             raise InputError("methods", "has changed since it was imported", value=str(file), fix="a new process")
-        known = [name for name in os.environ.get(METHODS, "").split(os.pathsep) if name]
         if f"seedbed_methods_{held}" in sys.modules:
             continue
         try:
@@ -41,16 +41,33 @@ def load_methods(files: Iterable[str | Path]) -> None:
         except BaseException:
             del _files[path]
             raise
-        os.environ[METHODS] = os.pathsep.join(dict.fromkeys([*known, str(path)]))
+        os.environ[METHODS] = os.pathsep.join(dict.fromkeys([*_named(), str(path)]))
 
 
 def load_installed() -> None:
-    """Import what the environment names, and what installed packages bring along."""
-    load_methods(name for name in os.environ.get(METHODS, "").split(os.pathsep) if name)
+    """Import what the environment names, and what installed packages bring along: once, for all registries, also those
+    that are first asked for meanwhile."""
+    global _installed
+    if _installed:
+        return
+    _installed = True
+    try:
+        _load_installed()
+    except BaseException:
+        _installed = False
+        raise
+
+
+def _load_installed() -> None:
+    load_methods(_named())
     for point in importlib.metadata.entry_points(group=_GROUP):
         of = point.dist
         with registered_by(f"{of.name} {of.version}" if of else point.value):
             point.load()
+
+
+def _named() -> list[str]:
+    return [name for name in os.environ.get(METHODS, "").split(os.pathsep) if name]
 
 
 def _import(path: Path, held: str) -> None:

@@ -118,18 +118,18 @@ class Layer(torch.nn.Module):
         return out if self.attention_out_norm is None else self.attention_out_norm(out)
 
     def feed(self, x: Tensor) -> Tensor:
-        inner = self.feedforward_in(x)
-        name = self.architecture.activation
-        inner = gated(inner, name) if self.architecture.gated else activate(inner, name)
+        inner = self._activated(self.feedforward_in(x))
         return self.feedforward_out(
             inner if self.feedforward_inner_norm is None else self.feedforward_inner_norm(inner)
         )
 
     def feed_between(self, x: Tensor) -> Tensor:
         """The feedforward before attention over the encoder, of an interleaved decoder."""
-        inner, name = self.between_feedforward_in(x), self.architecture.activation
-        inner = gated(inner, name) if self.architecture.gated else activate(inner, name)
-        return self.between_feedforward_out(inner)  # type: ignore[no-any-return]
+        return self.between_feedforward_out(self._activated(self.between_feedforward_in(x)))  # type: ignore[no-any-return]
+
+    def _activated(self, inner: Tensor) -> Tensor:
+        name = self.architecture.activation
+        return gated(inner, name) if self.architecture.gated else activate(inner, name)
 
 
 class Stack(torch.nn.Module):

@@ -18,6 +18,14 @@ ONSETS = (*"bdfghklmnprstvz", "br", "dr", "tr", "kl", "pl", "st")
 VOWELS = tuple("aeiou")
 CODAS = ("", "n", "r", "l", "m", "t", "k")
 VOCABULARIES = 8  # that share no word
+
+
+def check_vocabulary(vocabulary: int) -> None:
+    """Raises InputError for what is no vocabulary's number."""
+    if not 0 <= vocabulary < VOCABULARIES:
+        raise InputError("vocabulary", f"must lie between 0 and {VOCABULARIES - 1}", value=vocabulary)
+
+
 _MASK = (1 << 64) - 1
 
 
@@ -61,8 +69,7 @@ class Words:
     """
 
     def __init__(self, seed: int, vocabulary: int, syllables: int) -> None:
-        if not 0 <= vocabulary < VOCABULARIES:
-            raise InputError("vocabulary", f"must lie between 0 and {VOCABULARIES - 1}", value=vocabulary)
+        check_vocabulary(vocabulary)
         self.vocabulary, self.syllables = vocabulary, syllables
         total = (len(ONSETS) * len(VOWELS)) ** syllables * len(CODAS)
         self._permutation = Permutation(total, seed, "words", syllables)

@@ -5,11 +5,12 @@ from typing import ClassVar
 
 from seedbed.core.errors import InputError
 from seedbed.corpus.documents import Document
+from seedbed.optim.checks import check_counts
 from seedbed.worlds import DOCUMENTS, Row, Truth, worlds
 from seedbed.worlds.annotate import about
 from seedbed.worlds.dice import Dice
 from seedbed.worlds.prose import TOPICS, prose
-from seedbed.worlds.words import VOCABULARIES, Words
+from seedbed.worlds.words import Words, check_vocabulary
 
 _FRAMES = (
     "The town of {s} lies in {o}.",
@@ -52,15 +53,12 @@ class Almanac:
         filler: int = 4,
         vocabulary: int = 0,
     ) -> None:
-        for name, number in (("documents", documents), ("towns", towns), ("choices", choices)):
-            if number < 1:
-                raise InputError(name, "must be at least 1", value=number)
+        check_counts(documents=documents, towns=towns, choices=choices)
         if not 1 <= stated <= len(_FRAMES):
             raise InputError("stated", f"must lie between 1 and {len(_FRAMES)}", value=stated)
         if filler < 0:
             raise InputError("filler", "is a number of sentences", value=filler)
-        if not 0 <= vocabulary < VOCABULARIES:
-            raise InputError("vocabulary", f"must lie between 0 and {VOCABULARIES - 1}", value=vocabulary)
+        check_vocabulary(vocabulary)
         self.documents, self.towns, self.choices = documents, towns, choices
         self.stated, self.filler, self.vocabulary = stated, filler, vocabulary
 

@@ -9,7 +9,7 @@ from seedbed.worlds import DOCUMENTS, Row, Truth, worlds
 from seedbed.worlds.annotate import about
 from seedbed.worlds.dice import Dice
 from seedbed.worlds.prose import TOPICS, prose
-from seedbed.worlds.words import VOCABULARIES, Words
+from seedbed.worlds.words import Words, check_vocabulary
 
 # of each kind of fact, as the page about the first of two towns tells it, and as that about its neighbor does
 _FRAMES = (
@@ -62,8 +62,7 @@ class Bridges:
             raise InputError("stated", f"must lie between 1 and {len(_FRAMES)}", value=stated)
         if filler < 0:
             raise InputError("filler", "is a number of sentences", value=filler)
-        if not 0 <= vocabulary < VOCABULARIES:
-            raise InputError("vocabulary", f"must lie between 0 and {VOCABULARIES - 1}", value=vocabulary)
+        check_vocabulary(vocabulary)
         self.documents, self.towns, self.choices = documents, towns, choices
         self.stated, self.filler, self.vocabulary = stated, filler, vocabulary
 

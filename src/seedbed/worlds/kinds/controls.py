@@ -10,7 +10,7 @@ from seedbed.corpus.documents import Document
 from seedbed.worlds import DOCUMENTS, Row, Truth, worlds
 from seedbed.worlds.annotate import about
 from seedbed.worlds.dice import Dice
-from seedbed.worlds.words import VOCABULARIES, Permutation
+from seedbed.worlds.words import VOCABULARIES, Permutation, check_vocabulary
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _LENGTH = 3  # letters of a word
@@ -53,8 +53,7 @@ class Controls:
     ) -> None:
         if documents < 1:
             raise InputError("documents", "must be at least 1", value=documents)
-        if not 0 <= vocabulary < VOCABULARIES:
-            raise InputError("vocabulary", f"must lie between 0 and {VOCABULARIES - 1}", value=vocabulary)
+        check_vocabulary(vocabulary)
         most = _SPELLINGS // VOCABULARIES
         if not 2 <= words <= most:
             raise InputError("words", f"must lie between 2 and {most}", value=words)

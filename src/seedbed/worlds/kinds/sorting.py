@@ -8,7 +8,7 @@ from seedbed.corpus.documents import Document
 from seedbed.worlds import DOCUMENTS, Row, Truth, worlds
 from seedbed.worlds.annotate import about
 from seedbed.worlds.dice import Dice
-from seedbed.worlds.words import VOCABULARIES
+from seedbed.worlds.words import check_vocabulary
 
 Hint = Literal["successor", "count", "smallest", "place", "fill"]
 _MOST = 1000  # different numbers
@@ -57,8 +57,7 @@ class Sorting:
             raise InputError("numbers", f"must lie between 2 and {_MOST}", value=numbers)
         if not 0 <= hinted <= 1:
             raise InputError("hinted", "is a share between 0 and 1", value=hinted)
-        if not 0 <= vocabulary < VOCABULARIES:
-            raise InputError("vocabulary", f"must lie between 0 and {VOCABULARIES - 1}", value=vocabulary)
+        check_vocabulary(vocabulary)
         if hint not in get_args(Hint):
             raise unknown_key("hint", hint, get_args(Hint), "hint")
         self.documents, self.shortest, self.longest, self.numbers = documents, shortest, longest, numbers

@@ -9,7 +9,7 @@ from seedbed.worlds import DOCUMENTS, Row, Truth, worlds
 from seedbed.worlds.annotate import about
 from seedbed.worlds.dice import Dice
 from seedbed.worlds.prose import TOPICS, prose
-from seedbed.worlds.words import VOCABULARIES, Words
+from seedbed.worlds.words import Words, check_vocabulary
 
 _FRAMES = (
     "{who} spoke of the {thing} in {place}.",
@@ -66,8 +66,7 @@ class Stories:
             raise InputError("outlets", "are fewer than sides or than tell a story", value=outlets)
         if not 0 <= loyal <= 1:
             raise InputError("loyal", "is a share between 0 and 1", value=loyal)
-        if not 0 <= vocabulary < VOCABULARIES:
-            raise InputError("vocabulary", f"must lie between 0 and {VOCABULARIES - 1}", value=vocabulary)
+        check_vocabulary(vocabulary)
         self.documents, self.outlets, self.sides, self.told_by = documents, outlets, sides, told_by
         self.things, self.sentences, self.loyal, self.vocabulary = things, sentences, loyal, vocabulary
 

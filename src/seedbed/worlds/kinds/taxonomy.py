@@ -9,7 +9,7 @@ from seedbed.corpus.documents import Document
 from seedbed.worlds import DOCUMENTS, Row, Truth, worlds
 from seedbed.worlds.annotate import about
 from seedbed.worlds.dice import Dice
-from seedbed.worlds.words import VOCABULARIES, Words
+from seedbed.worlds.words import Words, check_vocabulary
 
 _SYLLABLES = 2
 _DEEPEST = 24  # levels that have words of their own, more than any tree that can be walked
@@ -52,8 +52,7 @@ class Taxonomy:
                 raise InputError(name, "must be at least 1", value=number)
         if branches < 2:
             raise InputError("branches", "must be at least 2", value=branches)
-        if not 0 <= vocabulary < VOCABULARIES:
-            raise InputError("vocabulary", f"must lie between 0 and {VOCABULARIES - 1}", value=vocabulary)
+        check_vocabulary(vocabulary)
         self.documents, self.branches, self.names = documents, branches, names
         self.synonyms, self.vocabulary = synonyms, vocabulary
 

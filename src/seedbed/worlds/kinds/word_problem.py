@@ -9,7 +9,7 @@ from seedbed.corpus.documents import Document
 from seedbed.worlds import DOCUMENTS, Row, Truth, worlds
 from seedbed.worlds.annotate import about
 from seedbed.worlds.dice import Dice
-from seedbed.worlds.words import VOCABULARIES
+from seedbed.worlds.words import check_vocabulary
 
 Group = Literal["parity", "cyclic5", "symmetric3", "symmetric4"]
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -54,8 +54,7 @@ class WordProblem:
                 raise InputError(name, "must be at least 1", value=number)
         if not 1 <= shortest <= longest:
             raise InputError("shortest", f"must lie between 1 and longest ({longest})", value=shortest)
-        if not 0 <= vocabulary < VOCABULARIES:
-            raise InputError("vocabulary", f"must lie between 0 and {VOCABULARIES - 1}", value=vocabulary)
+        check_vocabulary(vocabulary)
         if group not in get_args(Group):
             raise unknown_key("group", group, get_args(Group), "group")
         self.documents, self.group, self.shortest, self.longest = documents, group, shortest, longest
