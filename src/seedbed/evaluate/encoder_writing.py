@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from seedbed.core.counters import key, uniform
-from seedbed.core.errors import InputError
 from seedbed.evaluate.finetuning import MAX_TOKENS, Training, train
 from seedbed.evaluate.writing import Pair, Writer
 from seedbed.models.encoding import batches
@@ -44,10 +43,7 @@ def encoder_writer(
         return Writer(network, marks, mode)
     if way == "parallel":
         return ParallelWriter(network, marks, mode, passes)
-    masks = [index for index in (vocabulary.mask, *marks.sentinels) if index is not None]
-    if not masks:
-        raise InputError("bidirectional", "the tokenizer has neither a mask token nor sentinels", value=way)
-    return MaskedWriter(network, marks, mode, masks[0], way == "pseudo_masked")
+    return MaskedWriter(network, marks, mode, marks.mask(vocabulary), way == "pseudo_masked")
 
 
 @dataclass
@@ -106,7 +102,9 @@ class MaskedWriter(Writer):
     def _sides(self, pairs: Sequence[Pair]) -> tuple[Ragged, Ragged]:
         """Sources, with what is around them, and targets without their ends."""
         before = [] if self.mode is None else [self.mode]
-        return ragged([[*before, *source, self.marks.end] for source, _ in pairs]), ragged([two for _, two in pairs])
+        return Ragged.of([[*before, *source, self.marks.end] for source, _ in pairs]), Ragged.of(
+            [two for _, two in pairs]
+        )
 
     def _laid(
         self,
@@ -175,17 +173,11 @@ class ParallelWriter(Writer):
 
     def _examples(self, pairs: Sequence[Pair], most: int, seed: int, steps: int) -> Any:
         before = [] if self.mode is None else [self.mode]
-        source, target = (ragged(rows) for rows in zip(*[([*before, *one], two) for one, two in pairs], strict=True))
+        source, target = (Ragged.of(rows) for rows in zip(*[([*before, *one], two) for one, two in pairs], strict=True))
         rows, zeros = np.arange(len(pairs)), np.zeros(len(pairs), np.int64)
         texts, spare_S = Texts(target, rows, rows, zeros), most - target.lengths_S
         examples = Canvas.of(self.marks).examples(source, target, spare_S, texts, len(pairs), steps=steps, seed=seed)
         return examples.to(next(self.network.parameters()).device)
-
-
-def ragged(rows: Sequence[Sequence[int]]) -> Ragged:
-    """Lists of tokens as one."""
-    lengths = np.array([len(row) for row in rows], np.int64)
-    return Ragged(np.array([token for row in rows for token in row], np.int64), lengths)
 
 
 def _lengths(pairs: Sequence[Pair]) -> np.ndarray:

@@ -38,7 +38,7 @@ class Writer:
 
     def examples(self, pairs: Sequence[Pair]) -> Examples:
         """A row for each pair, on the network's device; a target without tokens is the end alone."""
-        sides = [_ragged([pair[side] for pair in pairs]) for side in (0, 1)]
+        sides = [Ragged.of([pair[side] for pair in pairs]) for side in (0, 1)]
         rows = np.arange(len(pairs))
         found = as_examples(sides[0], sides[1], rows, len(pairs), self.kind, self.marks, self.mode)
         if self.network.attention == "causal":
@@ -116,8 +116,3 @@ class Writer:
         logits_BV[:, : len(forbidden_V)].masked_fill_(forbidden_V, -torch.inf)
         logits_BV[:, len(forbidden_V) :] = -torch.inf  # rows of the embedding without a token
         return [int(token) for token in logits_BV.argmax(-1)]
-
-
-def _ragged(rows: Sequence[list[int]]) -> Ragged:
-    lengths = np.array([len(row) for row in rows], np.int64)
-    return Ragged(np.array([token for row in rows for token in row], np.int64), lengths)

@@ -5,6 +5,7 @@ Shapes: S sequences, N values of all of them together, B rows, L columns.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -23,6 +24,12 @@ class Ragged:
 
     def __post_init__(self) -> None:
         assert len(self.values_N) == self.lengths_S.sum()
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[int]]) -> Self:
+        """From lists."""
+        lengths_S = np.array([len(row) for row in rows], np.int64)
+        return cls(np.array([value for row in rows for value in row], np.int64), lengths_S)
 
     @classmethod
     def same(cls, value: int, sequences: int) -> Self:
