@@ -67,8 +67,8 @@ def test_from_a_recipe_over_the_sweep_to_its_fit(tmp_path: Path, monkeypatch: py
     said = told("--fit", "runs/comparisons/sweep.json")
     assert said.startswith("sweep: best arm ")
     assert "the suggestion's loss is" in said
-    found = json.loads(told("--fit", "runs/comparisons/sweep.json", "--json"))[0]
-    assert found["best_arm"] in names
+    found = json.loads(told("--fit", "runs/comparisons/sweep.json", "--json"))
+    assert found["sweeps"][0]["best_arm"] in names and found["law"] is None
     with pytest.raises(InputError, match="exists already"):
         told("recipe.yaml", "--sweep", "sweep.yaml")
 
@@ -104,6 +104,7 @@ def test_a_law_from_a_table(tmp_path: Path) -> None:
         (["recipe.yaml", "--parameters", "1M", "--tokens", "3M"], "a recipe and a step, or"),
         (["--parameters", "1M", "--tokens", "3M", "--sweep", "sweep.yaml"], "needs a recipe"),
         (["--fit"], "wants a sweep's result"),
+        (["--fit", "sweep.json", "--parameters", "1M", "--tokens", "3M"], "asked of several sweeps"),
         (["--law"], "hold no runs"),
     ],
 )
@@ -118,3 +119,27 @@ def test_a_fit_without_a_minimum_says_so(tmp_path: Path) -> None:
     }
     write_json(tmp_path / "s.json", {"metrics": {"loss": {"higher_is_better": False}}, "arms": arms})
     assert "no optimum to fit: the best lr lies at the edge of the grid" in told("--fit", tmp_path / "s.json")
+
+
+def test_the_law_of_several_sweeps(tmp_path: Path) -> None:
+    """Rates between which the best is 100 / N, at three sizes; then asked for a fourth."""
+    for number, size in enumerate((1e5, 2e5, 4e5)):
+        arms = {
+            f"arm{i}": {
+                "overrides": {"m.optimizer.adamw.lr": 100 / size * 2**i},
+                "values": {"loss": [3.0 + i**2]},
+                "cost": {"tokens": 1e6, "flops": 6e6 * size},
+                "summary": {"loss": {"mean": 3.0 + i**2}},
+            }
+            for i in (-1, 0, 1)
+        }
+        content = {"metrics": {"loss": {"higher_is_better": False}}, "arms": arms}
+        write_json(tmp_path / f"s{number}.json", content)
+    files = [tmp_path / f"s{number}.json" for number in range(3)]
+    said = told("--fit", *files, "--parameters", "800k", "--tokens", "1M")
+    assert "the law of these sweeps (3 optima)" in said
+    assert "N^-1 [-1, -1] (there -0.713) (D was the same in all)" in said
+    assert "for this run 0.000125 [0.000125, 0.000125]" in said
+    facts = json.loads(told("--fit", *files, "--json"))
+    assert facts["law"]["lr"]["exponents"] == pytest.approx([-1, 0]) and facts["law"]["batch"] is None
+    assert "no law" in told("--fit", files[0], files[0])

@@ -17,8 +17,9 @@ from seedbed.core.errors import InputError
 from seedbed.core.files import write_json
 from seedbed.models import backbones
 from seedbed.scaling.bowl import Sweep, fit_bowl, judge, read_sweep
+from seedbed.scaling.rate_law import fit_rate_law
 from seedbed.scaling.recipe import Training, read_training
-from seedbed.scaling.step_law import batch, learning_rate, suggest
+from seedbed.scaling.step_law import BATCH, RATE, suggest
 from seedbed.scaling.sweep import comparison
 
 
@@ -27,10 +28,10 @@ def test_step_law_is_the_published_one() -> None:
     point, a rate and a batch of the order that its grid holds (2.4e-4 to 2.2e-2; 2^15 to 2^22 tokens)."""
     for parameters, tokens in ((60e6, 2e9), (1e9, 100e9), (14e6, 300e6)):
         exponent = math.log10(1.79) - 0.713 * math.log10(parameters) + 0.307 * math.log10(tokens)
-        assert learning_rate(parameters, tokens) == pytest.approx(10**exponent)
-        assert batch(tokens) == pytest.approx(10 ** (math.log10(0.58) + 0.571 * math.log10(tokens)))
-    assert 2.4e-4 < learning_rate(1e9, 100e9) < 2.2e-2
-    assert 2**15 < batch(100e9) < 2**22
+        assert RATE(parameters, tokens) == pytest.approx(10**exponent)
+        assert BATCH(tokens) == pytest.approx(10 ** (math.log10(0.58) + 0.571 * math.log10(tokens)))
+    assert 2.4e-4 < RATE(1e9, 100e9) < 2.2e-2
+    assert 2**15 < BATCH(100e9) < 2**22
 
 
 def test_a_suggestion_says_how_far_it_is_from_the_laws_data() -> None:
@@ -177,3 +178,62 @@ def test_a_sweeps_result_is_judged(tmp_path: Path) -> None:
     (tmp_path / "sweep.json").write_text("{}")
     with pytest.raises(InputError, match="no result"):
         read_sweep(tmp_path / "sweep.json")
+
+
+def sweep_of(name: str, parameters: float, tokens: float, noise: float = 1.0) -> Sweep:
+    """Its bowl lies where LR = 2 N^-0.5 D^0.25 (times `noise`) and B = 0.7 D^0.6."""
+    lr, rows = 2 * parameters**-0.5 * tokens**0.25 * noise, 0.7 * tokens**0.6
+    lr_A, batch_A = np.array(list(itertools.product([lr / 3, lr / 1.4, 1.6 * lr], [rows / 2, rows * 1.1, rows * 2]))).T
+    loss_A = LOW + 0.05 * np.log(lr_A / lr) ** 2 + 0.03 * np.log(batch_A / rows) ** 2
+    return Sweep(name, [f"arm{i}" for i in range(9)], lr_A, batch_A, loss_A[:, None], parameters, tokens)
+
+
+PLACES = [(1e6, 1e8), (4e6, 1e8), (1e6, 9e8), (16e6, 3e8)]
+
+
+def test_several_sweeps_give_their_law() -> None:
+    law = fit_rate_law([sweep_of(f"at{i}", *place) for i, place in enumerate(PLACES)])
+    assert law.rate.law.factor == pytest.approx(2) and law.rate.law.exponents == pytest.approx((-0.5, 0.25))
+    assert law.batch is not None and law.batch.law.exponents == pytest.approx((0.6,))
+    assert law.rate.freedom == 1 and law.batch.freedom == 2
+    value, span = law.rate.predicted(8e6, 5e8)
+    assert value == pytest.approx(2 * 8e6**-0.5 * 5e8**0.25)
+    assert span is not None and span[0] == pytest.approx(span[1])
+    alone = fit_rate_law([sweep_of("small", 1e6, 1e8), sweep_of("long", 1e6, 9e8)])
+    assert alone.rate.varied == (False, True) and alone.rate.exponent_intervals() == [None, None]
+    assert alone.rate.law(1e6, 3e8) == pytest.approx(2 * 1e6**-0.5 * 3e8**0.25)
+
+
+def test_a_laws_intervals_are_those_of_regression() -> None:
+    """Against the textbook's formula with SciPy's quantile, on optima with noise."""
+    from scipy import stats
+
+    noises = (1.1, 0.9, 1.05, 1.0, 0.97)
+    places = [*PLACES, (2e6, 2e8)]
+    law = fit_rate_law([sweep_of(str(i), *place, noises[i]) for i, place in enumerate(places)])
+    optima_S = [2 * n**-0.5 * d**0.25 * noise for (n, d), noise in zip(places, noises, strict=True)]
+    design_SU = np.array([[1, math.log(n), math.log(d)] for n, d in places])
+    found_U, rest, *_ = np.linalg.lstsq(design_SU, np.log(optima_S), rcond=None)
+    error_U = np.sqrt(np.diag(np.linalg.inv(design_SU.T @ design_SU)) * rest[0] / 2)
+    spans = law.rate.exponent_intervals()
+    for place, span in enumerate(spans, 1):
+        expected = stats.t.interval(0.95, 2, loc=found_U[place], scale=error_U[place])
+        assert span == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_law_is_not_made_of_what_does_not_tell_it() -> None:
+    def made(*places: tuple[float, float]) -> list[Sweep]:
+        return [sweep_of(str(i), *place) for i, place in enumerate(places)]
+
+    with pytest.raises(InputError, match="parameters and tokens vary"):
+        fit_rate_law(made((1e6, 1e8), (2e6, 2e8), (4e6, 4e8)))
+    with pytest.raises(InputError, match="no size vary"):
+        fit_rate_law(made((1e6, 1e8), (1e6, 1e8)))
+    edge = sweep(RATES, BATCHES)
+    with pytest.raises(InputError, match="does not say what its runs cost"):
+        fit_rate_law([edge, edge])
+    steep = sweep_of("edge", 1e6, 1e8)
+    steep = Sweep("edge", steep.arms, steep.lr_A, steep.batch_A, steep.lr_A[:, None], 1e6, 1e8)
+    with pytest.raises(InputError, match="1 of 2 sweeps show an optimum"):
+        fit_rate_law([steep, *made((2e6, 2e8))])
+    assert fit_rate_law([steep, *made((1e6, 1e8), (1e6, 2e8))]).left_out == ("edge",)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from seedbed.scaling.loss_law import Fit
+    from seedbed.scaling.rate_law import FittedPowerLaw, RateLaw
     from seedbed.scaling.recipe import Training
     from seedbed.scaling.step_law import Suggestion
 
@@ -33,7 +34,10 @@ def suggest(
         Path | None, typer.Option(help="Write a comparison to this file: rates and batches around the suggestion.")
     ] = None,
     metric: Annotated[str | None, typer.Option(help="What the sweep measures; by default STEP.loss.")] = None,
-    fit: Annotated[bool, typer.Option("--fit", help="Find the best rate and batch in a sweep's result.")] = False,
+    fit: Annotated[
+        bool,
+        typer.Option("--fit", help="Find the best rate and batch in sweeps' results; in several, the law of them."),
+    ] = False,
     law: Annotated[bool, typer.Option("--law", help="Fit L = E + A/N^a + B/D^b to results or CSV files.")] = False,
     flops: Annotated[str | None, typer.Option(help="With --law: divide this compute, such as 1e18.")] = None,
     runs: RunsOption = Path("runs"),
@@ -44,7 +48,7 @@ def suggest(
     if law:
         _law([Path(text) for text in given], flops, as_json)
     elif fit:
-        _fit([Path(text) for text in given], as_json)
+        _fit([Path(text) for text in given], parameters, tokens, as_json)
     else:
         _suggest(given, parameters, tokens, length, sweep, metric, runs, as_json)
 
@@ -137,18 +141,75 @@ def _write_sweep(
     return len(content["arms"])
 
 
-def _fit(paths: list[Path], as_json: bool) -> None:
+def _fit(paths: list[Path], parameters: str | None, tokens: str | None, as_json: bool) -> None:
     from seedbed.core.errors import InputError
     from seedbed.scaling.bowl import judge, read_sweep
+    from seedbed.scaling.rate_law import fit_rate_law
 
     if not paths:
         raise InputError("--fit", "wants a sweep's result", fix="seedbed suggest --fit runs/comparisons/SWEEP.json")
-    found = [judge(read_sweep(path)) for path in paths]
+    sizes = [_amount(f"--{name}", text) for name, text in (("parameters", parameters), ("tokens", tokens)) if text]
+    if len(sizes) == 1 or (sizes and len(paths) == 1):
+        raise InputError("--fit", "a law is asked of several sweeps, with --parameters and --tokens", value=len(paths))
+    sweeps = [read_sweep(path) for path in paths]
+    found = [judge(sweep) for sweep in sweeps]
+    law, problem = None, ""
+    if len(sweeps) > 1:
+        try:
+            law = fit_rate_law(sweeps)
+        except InputError as error:  # each sweep has told what it could
+            problem = str(error)
     if as_json:
-        print_json(found)
-    else:
-        for facts in found:
-            _print_fit(facts)
+        print_json({"sweeps": found, "law": law and _rate_law_facts(law, sizes), "problem": problem})
+        return
+    for facts in found:
+        _print_fit(facts)
+    if law is not None:
+        _print_rate_law(law, sizes)
+    elif problem:
+        typer.echo(f"no law: {problem}")
+
+
+def _rate_law_facts(law: RateLaw, sizes: list[float]) -> dict[str, Any]:
+    facts: dict[str, Any] = {"sweeps": law.sweeps, "left_out": law.left_out}
+    for name, fitted, given in (("lr", law.rate, sizes), ("batch", law.batch, sizes[1:])):
+        facts[name] = fitted and {
+            "factor": fitted.law.factor,
+            "exponents": fitted.law.exponents,
+            "intervals": fitted.exponent_intervals(),
+            **(dict(zip(("value", "interval"), fitted.predicted(*given), strict=True)) if given else {}),
+        }
+    return facts
+
+
+def _print_rate_law(law: RateLaw, sizes: list[float]) -> None:
+    from seedbed.scaling import step_law
+
+    typer.echo(f"\nthe law of these sweeps ({len(law.sweeps)} optima), beside {step_law.SOURCE}:")
+    _print_power("learning rate", law.rate, ("N", "D"), sizes, step_law.RATE.exponents)
+    if law.batch is not None:
+        _print_power("batch", law.batch, ("D",), sizes[1:], step_law.BATCH.exponents)
+    for name in law.left_out:
+        typer.echo(f"  left out: {name}, which shows no optimum")
+
+
+def _print_power(
+    name: str, fitted: FittedPowerLaw, of: Sequence[str], sizes: Sequence[float], published: Sequence[float]
+) -> None:
+    parts = []
+    rows = zip(of, fitted.law.exponents, fitted.exponent_intervals(), fitted.varied, published, strict=True)
+    for size, exponent, span, varied, theirs in rows:
+        if varied:
+            text = "" if span is None else f" [{span[0]:.3g}, {span[1]:.3g}]"
+            parts.append(f"{size}^{exponent:.3g}{text} (there {theirs:g})")
+        else:
+            parts.append(f"({size} was the same in all)")
+    typer.echo(f"  {name} = {fitted.law.factor:.3g} {' '.join(parts)}")
+    if not fitted.freedom:
+        typer.echo("    as many unknowns as optima: no interval")
+    if sizes:
+        value, span = fitted.predicted(*sizes)
+        typer.echo(f"    for this run {value:.3g}" + ("" if span is None else f" [{span[0]:.3g}, {span[1]:.3g}]"))
 
 
 def _print_fit(facts: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from seedbed.core.errors import InputError
 from seedbed.evaluate.statistics import mean_interval
 
-from .results import read_arms
+from .results import cost_of, read_arms
 from .sweep import SUGGESTED
 
 _ENDINGS = (".lr", ".batch_tokens")  # of what a sweep sets
@@ -27,36 +27,41 @@ _ENDINGS = (".lr", ".batch_tokens")  # of what a sweep sets
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a sweep found: arms with rate and batch, and their losses, seed by seed."""
+    """What a sweep found: arms with rate and batch, and their losses, seed by seed; where its result says so, the size
+    of its runs (without embeddings) and their tokens."""
 
     name: str
     arms: list[str]
     lr_A: np.ndarray
     batch_A: np.ndarray
     loss_AS: np.ndarray
+    parameters: float | None = None
+    tokens: float | None = None
 
 
 def read_sweep(path: Path) -> Sweep:
     """From a comparison's result, whose arms set a rate and a batch (or one of them). Raises InputError."""
-    arms = read_arms(path, _numbers)
-    columns = [_column([numbers for _, numbers, _ in arms], ending) for ending in _ENDINGS]
+    arms = read_arms(path, _read)
+    columns = [_column([numbers for _, numbers, *_ in arms], ending) for ending in _ENDINGS]
     found = zip(arms, *columns, strict=True)
-    rows = [(name, lr, batch, losses) for (name, _, losses), lr, batch in found if (lr, batch) != (None, None)]
+    rows = [(name, lr, batch, *rest) for (name, _, *rest), lr, batch in found if (lr, batch) != (None, None)]
     if len(rows) < 3:
         raise InputError(
             str(path), "fewer than three arms set a learning rate or a batch", fix="seedbed suggest --sweep"
         )
-    names, rates, batches, losses = zip(*rows, strict=True)
+    names, rates, batches, losses, sizes = zip(*rows, strict=True)
     for what, values in (("learning rate", rates), ("batch", batches)):
         if any(value is None for value in values) and any(value is not None for value in values):
             raise InputError(str(path), f"some arms set a {what} and some do not")
     lr_A, batch_A = (np.array([1.0 if value is None else value for value in column]) for column in (rates, batches))
-    return Sweep(path.stem, list(names), lr_A, batch_A, np.array(losses, dtype=np.float64))
+    size = np.median(sizes, axis=0).tolist() if all(sizes) else (None, None)  # whole rows: not the same to the token
+    return Sweep(path.stem, list(names), lr_A, batch_A, np.array(losses, dtype=np.float64), *size)
 
 
-def _numbers(name: str, arm: dict[str, Any], metric: str) -> tuple[str, dict[str, float], list[float]]:
+def _read(name: str, arm: dict[str, Any], metric: str) -> tuple[str, dict[str, float], list[float], tuple[float, ...]]:
+    """Its name, the rates and batches that it sets, its losses, and (parameters, tokens), or nothing."""
     numbers = {path: float(value) for path, value in arm["overrides"].items() if path.endswith(_ENDINGS)}
-    return name, numbers, arm["values"][metric]
+    return name, numbers, arm["values"][metric], cost_of(arm)[:2] if "cost" in arm else ()
 
 
 def _column(numbers_A: Sequence[dict[str, float]], ending: str) -> list[float | None]:

@@ -11,7 +11,7 @@ from typing import Any
 from seedbed.core.errors import InputError
 
 from .loss_law import FLOPS
-from .results import read_arms
+from .results import cost_of, read_arms
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,5 @@ def _table(path: Path) -> list[Point]:
 
 def _point(name: str, arm: dict[str, Any], metric: str) -> Point:
     del name
-    tokens, flops = float(arm["cost"]["tokens"]), float(arm["cost"]["flops"])
-    size = arm["summary"].get("parameters", {}).get("mean") or flops / FLOPS / tokens
-    return Point(float(size), tokens, flops, float(arm["summary"][metric]["mean"]))
+    parameters, tokens, flops = cost_of(arm)
+    return Point(parameters, tokens, flops, float(arm["summary"][metric]["mean"]))

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 from seedbed.core.errors import InputError
 from seedbed.core.files import read_json
 
+from .loss_law import FLOPS
+
 T = TypeVar("T")
 
 
@@ -26,3 +28,10 @@ def read_arms(path: Path, of: Callable[[str, dict[str, Any], str], T]) -> list[T
     if upwards:
         raise InputError(str(path), "its first metric is no loss", value=metric)
     return found
+
+
+def cost_of(arm: dict[str, Any]) -> tuple[float, float, float]:
+    """Parameters, tokens and FLOPs of an arm: of parameters what its metric `parameters` counted, else
+    FLOPs / (6 tokens), which is what each token costs in parameters."""
+    tokens, flops = float(arm["cost"]["tokens"]), float(arm["cost"]["flops"])
+    return float(arm["summary"].get("parameters", {}).get("mean") or flops / FLOPS / tokens), tokens, flops

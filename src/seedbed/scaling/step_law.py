@@ -12,18 +12,25 @@ from dataclasses import dataclass
 
 from seedbed.core.errors import InputError
 
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """`factor` times the sizes, each to the power of its exponent."""
+
+    factor: float
+    exponents: tuple[float, ...]
+
+    def __call__(self, *sizes: float) -> float:
+        found = self.factor
+        for size, exponent in zip(sizes, self.exponents, strict=True):
+            found *= size**exponent
+        return float(found)
+
+
 SOURCE = "Step Law (Li et al., 2025, equation 1; paper 298)"
 PARAMETERS, TOKENS = (60e6, 1.07e9), (2e9, 100e9)  # of the runs behind the law
-
-
-def learning_rate(parameters: float, tokens: float) -> float:
-    """The best peak rate."""
-    return float(1.79 * parameters**-0.713 * tokens**0.307)
-
-
-def batch(tokens: float) -> float:
-    """The best batch, in tokens."""
-    return float(0.58 * tokens**0.571)
+RATE = PowerLaw(1.79, (-0.713, 0.307))  # the best peak rate, by parameters and tokens
+BATCH = PowerLaw(0.58, (0.571,))  # the best batch in tokens, by tokens
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ def suggest(parameters: float, tokens: float, length: int) -> Suggestion:
     for name, value in (("parameters", parameters), ("tokens", tokens), ("length", length)):
         if not 1 <= value < float("inf"):
             raise InputError(f"--{name}", "must be at least 1", value=value)
-    return Suggestion(parameters, tokens, length, learning_rate(parameters, tokens), batch(tokens))
+    return Suggestion(parameters, tokens, length, RATE(parameters, tokens), BATCH(tokens))
 
 
 def _distance(name: str, value: float, span: tuple[float, float]) -> str:

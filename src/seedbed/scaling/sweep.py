@@ -40,7 +40,7 @@ def comparison(
     return {
         "recipe": os.path.relpath(recipe.resolve(), out.resolve().parent),
         "arms": arms,
-        "metric": {"loss": metric},
+        "metric": {"loss": metric, "parameters": f"{training.step}.parameters_without_embeddings"},
         "equal": "tokens",
         "adjust": training.step,
         "seeds": 1,

@@ -2,9 +2,9 @@
 
 FLOPs count what a method computes, not what this machine did: an intervention has `flops_factor(rows, columns)` where
 the three products of a linear layer (forward, gradients of input and weights) cost another share than 1 of the dense
-ones, and `added_flops()` for what it computes besides, for each token. Bytes count what a method has to keep, in
-float32: a linear layer with `density` keeps gradients and optimizer states for that share of its weights, and
-`weight_bits` for each weight, masks included.
+ones, `added_flops()` for what it computes besides, for each token, and `passes` where a step takes more than one. Bytes
+count what a method has to keep, in float32: a linear layer with `density` keeps gradients and optimizer states for that
+share of its weights, and `weight_bits` for each weight, masks included.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def flops_per_token(
     for name, shape in architecture.shapes().items():
         if name.startswith(("layers.", "decoder.layers.")) and len(shape) == 2:
             flops += 6.0 * math.prod(shape) * (math.prod(factor(*shape) for factor in factors) - 1)
-    return flops + sum(item.added_flops() for item in interventions if hasattr(item, "added_flops"))
+    flops += sum(item.added_flops() for item in interventions if hasattr(item, "added_flops"))
+    return flops * math.prod(getattr(item, "passes", 1) for item in interventions)
 
 
 def memory(run: Run, length: int) -> dict[str, int]:

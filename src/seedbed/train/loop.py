@@ -52,6 +52,7 @@ class Loop:
         run.gradients = Gradients(run.network) if self.sharding is None else self.sharding.gradients()
         self.passes = passes = Passes(run, self.precision, self.micro_tokens, self.sharding)
         run.evaluate, run.broken_rows, run.roll_back = passes.evaluate, passes.broken_rows, self._roll_back
+        run.gradient_again = passes.gradient_again
         for group in run.optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
         self._progress = Progress(run.say)

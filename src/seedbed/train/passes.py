@@ -72,9 +72,9 @@ class Passes:
         run, example = self.run, example.to(self.run.device)
         return run.objective.loss(run.network, example) if self.sharding is None else self.sharding.loss(example)
 
-    def forward_backward(self, batch: Batch) -> list[Loss]:
+    def forward_backward(self, batch: Batch, *, again: bool = False) -> list[Loss]:
         """The losses of this process's micro-batches of a step's batch; leaves in `run.gradients` the gradient of their
-        sum, in all processes.
+        sum, in all processes. With `again` nobody is told of them: the step has had its passes.
 
         Sums are differentiated, not means: the division comes once, at the end, in fp32.
         """
@@ -96,10 +96,27 @@ class Passes:
                 continue
             loss.sum.backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detached())
-            self._after_micro_batch(loss.count)
+            if not again:
+                self._after_micro_batch(loss.count)
         run.gradients.add_processes()
-        self._micro_losses = [(part, float(loss.sum)) for (part, _), loss in zip(examples, losses, strict=False)]
+        if not again:
+            self._micro_losses = [(part, float(loss.sum)) for (part, _), loss in zip(examples, losses, strict=False)]
         return losses
+
+    def gradient_again(self) -> Totals:
+        """The mean gradient of the step's batch at the weights as they are now, in place of the one in `run.gradients`;
+        the losses there. Inputs and whatever is drawn are the same, and what a network counts is not counted twice."""
+        import torch
+
+        run = self.run
+        assert run.batch is not None and run.gradients is not None
+        counted = [(buffer, buffer.detach().clone()) for buffer in run.network.buffers()]
+        totals, _ = self.add(self.forward_backward(run.batch, again=True))
+        run.gradients.scale(1 / max(totals.count, 1.0))
+        with torch.no_grad():
+            for buffer, before in counted:
+                buffer.copy_(before)
+        return totals
 
     def bring_sampled_gradient(self, batch: Batch) -> None:
         """The gradient of the same inputs with targets that the network draws itself, for who asks for it."""

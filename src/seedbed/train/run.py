@@ -86,6 +86,8 @@ class Run:
     evaluate: Callable[..., Totals] = None  # type: ignore[assignment]
     # which rows of the current batch have a loss that is not finite, as bools
     broken_rows: Callable[[], np.ndarray] = None  # type: ignore[assignment]
+    # the gradient of the step's batch at the weights as they are now, in place of the one that is there
+    gradient_again: Callable[[], Totals] = None  # type: ignore[assignment]
     # weights and optimizer of the newest checkpoint; its step. Data and steps go on from where they are
     roll_back: Callable[[], int] = None  # type: ignore[assignment]
 

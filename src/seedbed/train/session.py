@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from seedbed.core import distributed
 from seedbed.core.errors import InputError
 from seedbed.core.step import StepContext
+from seedbed.models.architecture import is_table
 from seedbed.models.artifact import Model
 from seedbed.optim.parameters import evaluation_weights
 from seedbed.optim.scales import scale_rates
@@ -210,7 +211,9 @@ class Session:
             self.objective.export(self.network)
             for intervention in self.interventions:
                 intervention.export(self.network)
-            counts["parameters"] = sum(parameter.numel() for parameter in self.network.parameters())
+            sizes = {name: parameter.numel() for name, parameter in self.network.named_parameters()}
+            counts["parameters"] = sum(sizes.values())
+            counts["parameters_without_embeddings"] = sum(n for name, n in sizes.items() if not is_table(name))
             if self.branched_from is not None:
                 counts["branched_from"] = self.branched_from
             context.counts.update(counts)
