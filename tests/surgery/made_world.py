@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 from typing import Any
+
+from processes import launch
 
 _RUN = """
     import json, sys
@@ -42,19 +40,6 @@ def corpus_and_vocabulary(root: Path) -> dict[str, Any]:
 
 
 def run_by_two(steps: dict[str, Any], runs: Path, place: Path) -> dict[str, Any]:
-    """Runs a recipe by two processes under torchrun; the counts of its artifacts."""
-    script, output = place / "script.py", place / "output"
-    script.write_text(textwrap.dedent(_RUN))
-    known = {name: value for name, value in os.environ.items() if name not in ("RANK", "WORLD_SIZE")}
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d"]
-    command += ["--rdzv-endpoint=localhost:0", str(script), str(runs), json.dumps(steps), str(place / "counts.json")]
-    environment = {**known, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
-    with output.open("w") as said:
-        process = subprocess.Popen(command, env=environment, stdout=said, stderr=subprocess.STDOUT)
-    try:
-        code = process.wait(240)
-    finally:
-        process.terminate()  # torchrun takes its workers with it
-        process.wait(60)
-    assert code == 0, output.read_text(errors="replace")
+    """Runs a recipe by two processes; the counts of its artifacts."""
+    launch(_RUN, place, runs, json.dumps(steps), place / "counts.json")
     return dict(json.loads((place / "counts.json").read_text()))

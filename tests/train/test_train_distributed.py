@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from processes import LIMIT, launch
 from safetensors.torch import load_file
 from train_world import MadeStream, log_without_times, train
 
@@ -21,7 +22,6 @@ from seedbed.core.errors import StorageError
 from seedbed.train import interventions
 
 HERE = Path(__file__).parent
-LIMIT = 240  # seconds; a test that hangs would meet it
 
 
 def start(
@@ -57,16 +57,6 @@ def end(process: subprocess.Popen, place: Path) -> tuple[int, str]:
             process.terminate()  # torchrun takes its workers with it
             process.wait(60)
     return code, (place / "output").read_text(errors="replace")
-
-
-def launch(
-    script: str, place: Path, *arguments: object, processes: int = 2, restarts: int = 0, watch: float = 0.1
-) -> str:
-    """Run a script to its good end under torchrun; returns its output."""
-    process = start(script, place, *arguments, processes=processes, restarts=restarts, watch=watch)
-    code, output = end(process, place)
-    assert code == 0, output
-    return output
 
 
 def last(folder: Path) -> Path:
@@ -166,7 +156,7 @@ FAILING = """
 
     checkpoint.write_tensors = full
     if how == "sleep":
-        distributed.PATIENCE = datetime.timedelta(seconds=10)
+        distributed.PATIENCE = datetime.timedelta(seconds=5)
     distributed.setup()
     try:
         with distributed.together():
@@ -177,23 +167,22 @@ FAILING = """
     """
 
 
-def fail(place: Path, how: str) -> list[tuple[str, str]]:
+def fail(place: Path, how: str, codes: list[int]) -> list[tuple[str, str]]:
     """For each process that could still speak, its error's name and message."""
-    code, output = end(start(FAILING, place, place / "run", how), place)
-    assert code == 1, output
+    launch(FAILING, place, place / "run", how, codes=codes)
     said = [path.read_text().partition(" ") for path in sorted((place / "run").glob("rank*"))]
     return [(name, message) for name, _, message in said]
 
 
 def test_a_full_disk_of_the_first_process_ends_all_with_its_message(tmp_path: Path) -> None:
-    (first, why), (second, repeated) = fail(tmp_path, "full")
+    (first, why), (second, repeated) = fail(tmp_path, "full", [2, 2])
     assert (first, second) == ("StorageError", "PeerError")
     assert why.splitlines()[0] in repeated and repeated.startswith("stopped, for process 0 of 2 failed: ")
     assert "no space left on the device; the checkpoint step-00000004 stays" in why
 
 
 def test_a_process_that_does_not_answer_is_not_waited_for_forever(tmp_path: Path) -> None:
-    assert fail(tmp_path, "sleep") == [("PeerError", "stopped, for another process does not answer")]
+    assert fail(tmp_path, "sleep", [2, 1]) == [("PeerError", "stopped, for another process does not answer")]
 
 
 def test_sigterm_to_torchrun_saves(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_train_distributed import launch
+from processes import launch
 from test_train_hooks_spike_guard import shouting
 from train_world import LENGTH, MadeStream, log_without_times, make_loop, make_run
 

@@ -14,8 +14,9 @@ import torch
 from interruption import resumed_equals_whole
 from opacus.accountants import RDPAccountant, create_accountant
 from opacus.accountants.utils import get_noise_multiplier
+from processes import launch
 from safetensors.torch import load_file
-from test_train_distributed import last, launch
+from test_train_distributed import last
 from train_world import LENGTH, SIZE, MadeStream, Watch, make_loop, make_run, objective_of, train
 
 from seedbed.core.counters import generator

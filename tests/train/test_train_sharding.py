@@ -10,8 +10,9 @@ import pytest
 import torch
 from interruption import Killed, Killer
 from pretrain_world import SMALL, World
+from processes import launch
 from safetensors.torch import load_file
-from test_train_distributed import assert_close, last, launch
+from test_train_distributed import assert_close, end, last, start
 from train_world import MadeStream, log_without_times, make_loop, make_run
 
 from seedbed.core import distributed
@@ -165,7 +166,8 @@ def test_a_killed_process_is_started_anew_by_torchrun(two: Path, tmp_path: Path)
         train_sharded(Path(sys.argv[1]), say=print, **settings("stop", Killer("never", 0)))
         """
     # Had torchrun looked at once, it might have ended the other one before that could say a word.
-    output = launch(script, tmp_path, tmp_path / "cut", restarts=1, watch=3.0)
+    code, output = end(start(script, tmp_path, tmp_path / "cut", restarts=1, watch=3.0), tmp_path)
+    assert code == 0, output
     assert "stopped, for the connection to another process broke" in output
     assert "going on from step-00000004" in output
     whole = two / "run" / "mlm"
