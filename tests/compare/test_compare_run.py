@@ -9,6 +9,7 @@ from compare_world import comparison
 
 from seedbed.compare import run as run_module
 from seedbed.compare.arms import arm_runs
+from seedbed.compare.forecast import Forecast, forecast
 from seedbed.compare.run import compare, foresight
 from seedbed.compare.work import jobs_of
 from seedbed.core.artifact import open_any
@@ -18,6 +19,26 @@ from seedbed.recipe.execute import Workspace
 
 def quiet(line):
     del line
+
+
+def test_a_forecast_counts_what_is_to_be_made_and_measures_each_size_once(folder, monkeypatch):
+    from seedbed.core.step import Estimate
+
+    asked = []
+
+    def measured():
+        asked.append(1)
+        return 2.5
+
+    estimates = {"pretrain": Estimate(measured, tokens=4000.0), "evaluate": Estimate()}
+    monkeypatch.setattr(
+        "seedbed.recipe.plan.Plan.estimate", lambda self, planned: estimates.get(planned.step.name, Estimate(1.0))
+    )
+    rows = forecast(arm_runs(comparison(folder), Workspace(folder / "forecast"), quiet))
+    assert rows[:2] == [Forecast("corpus", "build_corpus", 1, 1.0), Forecast("vocabulary", "train_tokenizer", 1, 1.0)]
+    trained = {row.function: row for row in rows}
+    assert (trained["pretrain"].number, trained["pretrain"].seconds) == (4, 10.0) and len(asked) == 1
+    assert (trained["evaluate"].number, trained["evaluate"].seconds) == (4, None)
 
 
 def test_a_comparison_runs_goes_on_and_tells_what_the_artifacts_tell(folder, monkeypatch):

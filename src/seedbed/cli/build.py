@@ -64,7 +64,7 @@ def plan(
             _count(row["tokens"]),
             _count(row["parameters"]),
             f"{row['flops']:.1e}" if row["flops"] else "",
-            _duration(row["seconds"]),
+            duration_text(row["seconds"]),
         )
     Console().print(table)
     for row in rows:
@@ -74,7 +74,7 @@ def plan(
     known = [seconds for seconds in waiting if seconds is not None]
     typer.echo(
         f"{len(waiting)} of {len(rows)} steps to run"
-        + (f", about {_duration(sum(known))}" if known else "")
+        + (f", about {duration_text(sum(known))}" if known else "")
         + (f" (no estimate for {len(waiting) - len(known)})" if len(known) < len(waiting) else "")
     )
 
@@ -138,7 +138,7 @@ def _count(value: float | None) -> str:
     return f"{value:.0f}"
 
 
-def _duration(seconds: float | None) -> str:
+def duration_text(seconds: float | None) -> str:
     if seconds is None:
         return ""
     if seconds < 90:

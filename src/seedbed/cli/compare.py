@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from seedbed.compare.comparison import Comparison
 
 JobsOption = Annotated[int, typer.Option(help="How many steps to run side by side, each on its part of the cores.")]
+PlanOption = Annotated[bool, typer.Option("--plan", help="Only say what is to be made, and how long that takes here.")]
 
 
 def compare(
@@ -25,6 +26,7 @@ def compare(
     ),
     seeds: Annotated[int | None, typer.Option(help="How many paired seeds.")] = None,
     jobs: JobsOption = 1,
+    plan: PlanOption = False,
     runs: RunsOption = Path("runs"),
 ) -> None:
     """Run arms of a recipe with paired seeds, and say how they differ, with intervals. An interrupted one goes on."""
@@ -38,7 +40,10 @@ def compare(
         recipe=comparison.recipe.overridden(overrides or []),
         seeds=seeds or comparison.seeds,
     )
-    _run(comparison, runs, jobs, None)
+    if plan:
+        _print_plan(comparison, runs)
+    else:
+        _run(comparison, runs, jobs, None)
 
 
 def check(
@@ -52,6 +57,7 @@ def check(
     ] = False,
     record: Annotated[bool, typer.Option("--record", help="Write the result into the package's own ledger.")] = False,
     jobs: JobsOption = 1,
+    plan: PlanOption = False,
     runs: RunsOption = Path("runs"),
 ) -> None:
     """Run studies, papers' claims at small scale, and write the verdicts to the ledger."""
@@ -74,7 +80,11 @@ def check(
     for path in files:
         folder = LEDGER if record else runs / "ledger"
         target = runs / "ledger" / f"{path.stem}-quick.json" if quick else result_path(path.stem, folder)
-        _run(load_study(path, quick=quick, overrides=overrides), runs, jobs, target, quick=quick)
+        study = load_study(path, quick=quick, overrides=overrides)
+        if plan:
+            _print_plan(study, runs)
+        else:
+            _run(study, runs, jobs, target, quick=quick)
 
 
 def _run(comparison: Comparison, runs: Path, jobs: int, path: Path | None, *, quick: bool = False) -> None:
@@ -84,6 +94,35 @@ def _run(comparison: Comparison, runs: Path, jobs: int, path: Path | None, *, qu
     result = run_comparison(comparison, Workspace(runs), processes=jobs, say=typer.echo, path=path, quick=quick)
     print_result(result)
     typer.echo(f"result: {path or runs / 'comparisons' / f'{comparison.name}.json'}")
+
+
+def _print_plan(comparison: Comparison, runs: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from seedbed.compare.arms import arm_runs
+    from seedbed.compare.forecast import forecast
+    from seedbed.compare.run import foresight
+    from seedbed.recipe.execute import Workspace
+
+    from .build import duration_text
+
+    rows = forecast(arm_runs(comparison, Workspace(runs), typer.echo))
+    table = Table("step", "function", "to make", "time", box=None)
+    for row in rows:
+        table.add_row(row.step, row.function, str(row.number), duration_text(row.seconds))
+    console = Console()
+    console.print(comparison.title or comparison.name, markup=False, highlight=False)
+    console.print(table)
+    known = sum(row.seconds for row in rows if row.seconds is not None)
+    open_ones = sum(row.number for row in rows if row.seconds is None)
+    typer.echo(
+        f"{sum(row.number for row in rows)} steps to make"
+        + (f", about {duration_text(known)}" if known else "")
+        + (f" (no estimate for {open_ones})" if open_ones and rows else "")
+    )
+    for line in foresight(comparison):
+        typer.echo(line)
 
 
 def _from_options(file: Path, arms: list[str], metric: str | None, equal: str) -> Comparison:
