@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import io
 import json
+import tokenize
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,42 @@ def folder_digest(folder: Path) -> str:
 
 
 def source_digest(targets: Iterable[Any]) -> str:
-    """The hash of the source files that define the given functions and classes."""
+    """The hash of what the modules say that define the given functions and classes; their comments, docstrings and the
+    lengths of their lines do not matter."""
     paths = {Path(inspect.getsourcefile(inspect.unwrap(target)) or "") for target in targets}
-    return digest(sorted([path.name, hash_file(path)] for path in paths if path.is_file()))
+    return digest(sorted([path.name, _code(path.read_text(encoding="utf8"))] for path in paths if path.is_file()))
+
+
+def _code(source: str) -> list[str]:
+    """A Python file's tokens, without comments and docstrings."""
+    docstrings = {
+        (body[0].lineno, body[0].col_offset)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(body := getattr(node, "body", None), list) and body and isinstance(body[0], ast.Expr)
+        if isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str)
+    }
+    found: list[str] = []
+    ended = 0  # how many of them are of lines that are over
+    formatted: list[tuple[int, int]] = []  # where strings begin that Python 3.12 and later cut into several tokens
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        kind = tokenize.tok_name[token.type]
+        if kind == "FSTRING_START":
+            formatted.append(token.start)
+        elif kind == "FSTRING_END":
+            start = formatted.pop()
+            if not formatted:
+                found.append(_between(source, start, token.end))
+        elif kind == "NEWLINE":
+            if any(text.strip() for text in found[ended:]):  # more than a docstring and its indentation
+                found.append(token.string)
+                ended = len(found)
+        elif not formatted and kind not in ("COMMENT", "NL") and token.start not in docstrings:
+            found.append(token.string)
+    return found
+
+
+def _between(source: str, start: tuple[int, int], end: tuple[int, int]) -> str:
+    lines = source.splitlines(keepends=True)[start[0] - 1 : end[0]]
+    lines[-1] = lines[-1][: end[1]]
+    lines[0] = lines[0][start[1] :]
+    return "".join(lines)

@@ -1,0 +1,69 @@
+"""What counts as a change of a method's code."""
+
+import importlib.util
+import sys
+
+import pytest
+
+from seedbed.core.fingerprint import source_digest
+
+PLAIN = '''"""A module."""
+
+WORDS = "one  two"
+
+
+class Thing:
+    """What it is."""
+
+    size = 3
+
+    def called(self, name):
+        """Says it."""
+        return f"{name}  { self.size!r:>{self.size}} {WORDS}"
+'''
+
+
+@pytest.fixture
+def digest_of(tmp_path, monkeypatch):
+    """The digest of a module with this source."""
+
+    def of(source):
+        path = tmp_path / "toy_module.py"
+        path.write_text(source)
+        monkeypatch.delitem(sys.modules, "toy_module", raising=False)
+        spec = importlib.util.spec_from_file_location("toy_module", path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["toy_module"] = module
+        spec.loader.exec_module(module)
+        return source_digest([module.Thing])
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"""A module."""', '"""Another sentence.\n\nAnd more."""'),
+        ('        """Says it."""\n', ""),
+        ("    size = 3", "    size = 3  # of what\n\n    # nothing"),
+        ("def called(self, name):", "def called(\n        self, name\n    ):"),
+    ],
+)
+def test_words_and_line_breaks_are_no_change(digest_of, old, new):
+    assert old in PLAIN
+    assert digest_of(PLAIN) == digest_of(PLAIN.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("size = 3", "size = 4"),
+        ("one  two", "one two"),
+        ("{name}  {", "{name} {"),
+        ("!r:>", "!s:>"),
+        ("        return f", "        if name:\n            return f"),
+    ],
+)
+def test_code_and_texts_are(digest_of, old, new):
+    assert old in PLAIN
+    assert digest_of(PLAIN) != digest_of(PLAIN.replace(old, new))
