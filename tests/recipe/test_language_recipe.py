@@ -87,6 +87,18 @@ def test_only_text_of_the_language_becomes_a_model_that_transformers_load(data: 
     assert model(**tokenizer(GERMAN[0], return_tensors="pt")).last_hidden_state.shape[-1] == 32
 
 
+def test_two_tasks_or_detection_in_place_of_masks(data: list[str], tmp_path: Path) -> None:
+    """BERT's two tasks, and ELECTRA, whose scores are of what it has learned."""
+    given = [*data, "language=deu", "contact=eng", "size=400", "length=32"]
+    two = made(tmp_path, *given, "preset=tunbert")["encoder"]
+    line = json.loads((two.path / "metrics.jsonl").read_text().splitlines()[-1])
+    assert line["relation.loss"] > 0
+    found = made(tmp_path, *given, "preset=banglabert", "preset=classification")
+    summary = json.loads((found["scores"].path / "summary.json").read_text())
+    assert set(summary) == {"replaced_tokens", "classification"}
+    assert set(summary["replaced_tokens"]["systems"]) == {"model", "untrained", "neighbors"}
+
+
 def test_a_space_of_thai_is_a_token(tmp_path: Path) -> None:
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "thai.txt").write_text("\n".join(THAI))

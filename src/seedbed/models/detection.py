@@ -96,6 +96,23 @@ def save_head(head: DetectionHead, folder: Path) -> None:
     temporary.replace(path)
 
 
+def load_head(folder: Path, architecture: Architecture) -> DetectionHead:
+    """What `save_head` has written, or another ELECTRA's. Raises InputError where there is none."""
+    from safetensors import safe_open
+
+    made = DetectionHead(architecture, "detection", 0)
+    for path, prefix in ((folder / "detection_head.safetensors", ""), (folder / WEIGHTS, "discriminator_predictions.")):
+        if not path.is_file():
+            continue
+        with safe_open(path, "pt") as file:
+            known = set(file.keys())
+            found = {name: file.get_tensor(prefix + name) for name in made.state_dict() if prefix + name in known}
+        if len(found) == len(made.state_dict()):
+            made.load_state_dict(found)
+            return made.eval()
+    raise InputError(str(folder), "has no head that judges tokens", fix="train with an objective of detection: rtd")
+
+
 class Projected(Transformer):
     """An encoder with another one's tables, of another width: its input is projected from their width, and its head
     projects back to it (ELECTRA's generator with shared embeddings)."""
