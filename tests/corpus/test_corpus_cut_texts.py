@@ -62,3 +62,5 @@ def test_the_step(tmp_path: Path) -> None:
         ):
             with pytest.raises(InputError, match=named):
                 cut_texts(corpus=corpus, **parameters)  # type: ignore[arg-type]
+        held = build_corpus(read=read, split={"test": 0.3, "validation": 0.001}, seed=1)
+        assert "validation" not in cut_texts(corpus=held, words=30, wanted=4).counts

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_german import GERMAN
 
 from seedbed.core.artifact import Artifact
 from seedbed.core.errors import InputError
@@ -18,9 +19,6 @@ from seedbed.report import write_report
 
 RECIPE = load_recipe(Path(__file__).parent.parent.parent / "recipes" / "language.yaml")
 TINY = ["encoder.model={encoder: {layers: 1, width: 32, heads: 1}}", "encoder.batch_tokens=512", "budget=4k tokens"]
-ANIMALS = ["Hund", "Vogel", "Fisch", "Hase", "Igel", "Fuchs", "Esel", "Storch"]
-PLACES = ["im Garten", "hinter dem Haus", "auf der Wiese", "am Fluss", "unter der Brücke", "vor der Mühle"]
-GERMAN = [f"Der alte {a} schläft heute {p} und träumt lange vom Sommer." for a in ANIMALS for p in PLACES]
 ENGLISH = [f"The old house number {i} stands near the river and nobody lives in it." for i in range(6)]
 THAI_PLACES = ["ในสวน", "ที่บ้าน", "ริมแม่น้ำ", "บนภูเขา", "ในเมือง", "ที่ตลาด"]
 THAI_THINGS = ["แมว", "หมา", "นก", "ปลา", "ช้าง", "ม้า", "วัว", "ไก่"]
