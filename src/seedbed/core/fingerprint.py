@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import io
 import json
@@ -36,7 +37,13 @@ def source_digest(targets: Iterable[Any]) -> str:
     """The hash of what the modules say that define the given functions and classes; their comments, docstrings and the
     lengths of their lines do not matter."""
     paths = {Path(inspect.getsourcefile(inspect.unwrap(target)) or "") for target in targets}
-    return digest(sorted([path.name, _code(path.read_text(encoding="utf8"))] for path in paths if path.is_file()))
+    return digest(sorted([path.name, _code_digest(path, path.stat().st_mtime_ns)] for path in paths if path.is_file()))
+
+
+@functools.lru_cache(maxsize=4096)  # a comparison plans hundreds of runs of the same few modules
+def _code_digest(path: Path, changed: int) -> str:
+    del changed  # a part of the key
+    return digest(_code(path.read_text(encoding="utf8")))
 
 
 def _code(source: str) -> list[str]:
