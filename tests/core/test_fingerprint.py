@@ -28,7 +28,8 @@ def digest_of(tmp_path, monkeypatch):
     """The digest of a module with this source."""
 
     def of(source):
-        path = tmp_path / "toy_module.py"
+        path = tmp_path / str(len(list(tmp_path.iterdir()))) / "toy_module.py"
+        path.parent.mkdir()
         path.write_text(source)
         monkeypatch.delitem(sys.modules, "toy_module", raising=False)
         spec = importlib.util.spec_from_file_location("toy_module", path)
