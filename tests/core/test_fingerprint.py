@@ -9,6 +9,8 @@ from seedbed.core.fingerprint import source_digest
 
 PLAIN = '''"""A module."""
 
+import os.path
+
 WORDS = "one  two"
 
 
@@ -46,11 +48,13 @@ def digest_of(tmp_path, monkeypatch):
     [
         ('"""A module."""', '"""Another sentence.\n\nAnd more."""'),
         ('        """Says it."""\n', ""),
+        ("import os.path", "from os import (\n    path,\n)"),
+        ('        """Says it."""', '        """Says it."""\n        import json'),
         ("    size = 3", "    size = 3  # of what\n\n    # nothing"),
         ("def called(self, name):", "def called(\n        self, name\n    ):"),
     ],
 )
-def test_words_and_line_breaks_are_no_change(digest_of, old, new):
+def test_words_imports_and_line_breaks_are_no_change(digest_of, old, new):
     assert old in PLAIN
     assert digest_of(PLAIN) == digest_of(PLAIN.replace(old, new))
 

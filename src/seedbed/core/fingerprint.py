@@ -34,8 +34,8 @@ def folder_digest(folder: Path) -> str:
 
 
 def source_digest(targets: Iterable[Any]) -> str:
-    """The hash of what the modules say that define the given functions and classes; their comments, docstrings and the
-    lengths of their lines do not matter."""
+    """The hash of what the modules say that define the given functions and classes; their comments, docstrings, imports
+    and the lengths of their lines do not matter. What they call elsewhere is not looked at."""
     paths = {Path(inspect.getsourcefile(inspect.unwrap(target)) or "") for target in targets}
     return digest(sorted([path.name, _code_digest(path, path.stat().st_mtime_ns)] for path in paths if path.is_file()))
 
@@ -47,13 +47,8 @@ def _code_digest(path: Path, changed: int) -> str:
 
 
 def _code(source: str) -> list[str]:
-    """A Python file's tokens, without comments and docstrings."""
-    docstrings = {
-        (body[0].lineno, body[0].col_offset)
-        for node in ast.walk(ast.parse(source))
-        if isinstance(body := getattr(node, "body", None), list) and body and isinstance(body[0], ast.Expr)
-        if isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str)
-    }
+    """A Python file's tokens, without comments, docstrings and imports."""
+    silent = _silent_lines(source)
     found: list[str] = []
     ended = 0  # how many of them are of lines that are over
     formatted: list[tuple[int, int]] = []  # where strings begin that Python 3.12 and later cut into several tokens
@@ -66,11 +61,27 @@ def _code(source: str) -> list[str]:
             if not formatted:
                 found.append(_between(source, start, token.end))
         elif kind == "NEWLINE":
-            if any(text.strip() for text in found[ended:]):  # more than a docstring and its indentation
+            if any(text.strip() for text in found[ended:]):  # more than what is left out, and its indentation
                 found.append(token.string)
                 ended = len(found)
-        elif not formatted and kind not in ("COMMENT", "NL") and token.start not in docstrings:
+        elif kind in ("INDENT", "DEDENT") or (
+            not formatted and kind not in ("COMMENT", "NL") and token.start[0] not in silent
+        ):
             found.append(token.string)
+    return found
+
+
+def _silent_lines(source: str) -> set[int]:
+    """Where nothing stands but docstrings and imports."""
+    found: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            value = body[0].value
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                found.update(range(value.lineno, (value.end_lineno or value.lineno) + 1))
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     return found
 
 
