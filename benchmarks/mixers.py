@@ -1,8 +1,10 @@
 """Tokens a second of mixers beside attention, at several row lengths: forward and backward of two layers, no head.
 
     python benchmarks/mixers.py --lengths 128 512 2048 --rounds 3
+    python benchmarks/mixers.py --lengths 1024 4096 16384 --only "decoder, attention" "decoder, hyena"
 
-All take turns, round after round, on one thread; the median is printed. Ratios matter more than figures.
+All take turns, round after round, on one thread; the median is printed. Ratios matter more than figures. A step is of
+2,048 tokens, or of one row that is longer.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ def network(name: str, width: int, length: int) -> torch.nn.Module:
 
 
 def seconds(made: Any, length: int) -> float:
-    tokens_BL = torch.randint(0, VOCABULARY, (TOKENS // length, length))
+    tokens_BL = torch.randint(0, VOCABULARY, (max(1, TOKENS // length), length))
     clock = time.perf_counter()
     made.hidden(tokens_BL).sum().backward()
     return time.perf_counter() - clock
@@ -49,13 +51,14 @@ def main() -> None:
     parser.add_argument("--lengths", type=int, nargs="+", default=[128, 512, 2048])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--width", type=int, default=128)
+    parser.add_argument("--only", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     given = parser.parse_args()
     torch.set_num_threads(1)
-    found: dict[str, list[str]] = {name: [] for name in NETWORKS}
+    found: dict[str, list[str]] = {name: [] for name in given.only}
     sizes = {}
     for length in given.lengths:
-        made = {name: network(name, given.width, length) for name in NETWORKS}
-        times: dict[str, list[float]] = {name: [] for name in NETWORKS}
+        made = {name: network(name, given.width, length) for name in given.only}
+        times: dict[str, list[float]] = {name: [] for name in given.only}
         for number in range(given.rounds + 1):  # the first is for warming up
             for name, one in made.items():
                 taken = seconds(one, length)
@@ -63,7 +66,7 @@ def main() -> None:
                     times[name].append(taken)
         for name, one in made.items():
             sizes[name] = sum(parameter.numel() for parameter in one.parameters())
-            found[name].append(f"{TOKENS / statistics.median(times[name]):,.0f}")
+            found[name].append(f"{max(TOKENS, length) / statistics.median(times[name]):,.0f}")
     print("| layers | parameters | " + " | ".join(map(str, given.lengths)) + " |")
     for name, row in found.items():
         print(f"| {name} | {sizes[name]:,} | " + " | ".join(row) + " |")

@@ -31,6 +31,8 @@ _PLACES = {
     "position_rules": "seedbed.surgery.positions.rule:position_rules",
     "tasks": "seedbed.evaluate:tasks",
     "worlds": "seedbed.worlds:worlds",
+    "searchers": "seedbed.search:searchers",
+    "surfaces": "seedbed.search:surfaces",
 }
 
 

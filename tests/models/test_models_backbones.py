@@ -39,6 +39,18 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "encoder with shared layers": ("encoder", {"shared": True, "norm": "post"}),
     "encoder of bigs": ("encoder", {"mixer": "bigs", "positions": "none"}),
     "encoder of bigs and attention": ("encoder", {"mixer": [{"bigs": {"gating": False}}, None]}),
+    "encoder of layers that differ": (
+        "encoder",
+        {
+            "mixer": [None, "fourier", {"fourier": {"transform": "dct"}}],
+            "feed": [{"dense": {"inner": 48}}, None],
+            "layers": 3,
+        },
+    ),
+    "decoder of dense feedforwards": (
+        "decoder",
+        {"feed": [{"dense": {"inner": 40}}, "dense"], "gated": False, "bias": True},
+    ),
     "decoder of hyena": ("decoder", {"mixer": {"hyena": {"filter_width": 4}}, "positions": "none"}),
     "decoder of megalodon": (
         "decoder",
@@ -60,6 +72,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "encoder as longformer": ("encoder", {**BERT, "activation": "gelu", "window": 3}),
     "encoder as big bird": ("encoder", {"sparse": {"block": 2, "random": 1}}),
     "encoder as electra-small": ("encoder", {**BERT, "activation": "gelu", "embedding_width": 24}),
+    "encoder as albert": ("encoder", {**BERT, "activation": "gelu_tanh", "embedding_width": 24, "shared": "all"}),
     "encoder of narrow embeddings": ("encoder", {"embedding_width": 24}),
     "encoder_decoder": ("encoder_decoder", {}),
     "encoder_decoder as the first t5": ("encoder_decoder", {**T5, "decoder_layers": 3}),
@@ -279,6 +292,7 @@ def test_stock_classes() -> None:
         "encoder as longformer": "longformer",
         "encoder as big bird": None,
         "encoder as electra-small": "electra",
+        "encoder as albert": "albert",
         "encoder of narrow embeddings": None,
         "encoder_decoder": "t5",
         "encoder_decoder as the first t5": "t5",

@@ -31,6 +31,7 @@ PLAIN = plain_objectives()
 DRAWS_NOTHING = {
     "clm",
     "multi_token",
+    "back_translation",
     "unlikelihood_lm",
     "reward_weighted_lm",
     "advantage_weighted_lm",

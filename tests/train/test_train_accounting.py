@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 from train_world import LENGTH, SIZE, make_run, train
 
 from seedbed.models.architecture import Architecture
-from seedbed.train import accounting, interventions
+from seedbed.train import accounting, interventions, report
 
 XL = {"layers": 24, "width": 2048, "heads": 16, "kv_heads": 16, "head_width": 128, "feedforward": 8192}
 
@@ -59,3 +60,11 @@ def test_what_is_kept_for_the_backward_pass() -> None:
     tokens, inputs, inner = 8 * 10, 4 * 4 * 10, 4 * 6 * 10
     assert accounting.saved_bytes(Net(), 10, torch.device("cpu")) == tokens + inputs + inner
     assert accounting.saved_bytes(make_run("clm").network, 16, torch.device("cpu")) > 0
+
+
+@pytest.mark.parametrize("objective", ["span_corruption", "prefix_lm", "ul2", "unrolled_denoising", "clm"])
+def test_flops_of_a_run_are_those_of_what_its_network_read(objective: str) -> None:
+    with FlopCounterMode(display=False) as counter:
+        run = train(None, objective, steps=3, rows=6, micro_tokens=2 * LENGTH)
+    assert report._flops(run) == pytest.approx(counter.get_total_flops(), rel=0.03)
+    assert ("read_positions" in run.counts) == (objective != "clm")

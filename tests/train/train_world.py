@@ -16,6 +16,7 @@ from seedbed.data.artifact import TokenFile
 from seedbed.data.batch import Batch
 from seedbed.models import backbones
 from seedbed.objectives import Examples, Loss, Objective, objectives
+from seedbed.objectives.artifact import Lexicon
 from seedbed.optim import optimizers, schedules
 from seedbed.train.batchlog import BATCHES, BatchLog
 from seedbed.train.budget import Budget, Every
@@ -121,6 +122,19 @@ def made_sources() -> Sources:
     return Sources({"made": file}, {"made": 1.0}, {}, {"made": "made"}, {})
 
 
+class MadeLexicon(Lexicon):
+    """Phrases of the made stream; not what folders are opened as."""
+
+    @classmethod
+    def of(cls, reference: Any) -> MadeLexicon:
+        """In the place of a reference to a folder."""
+        return cls(reference.target)
+
+    def phrases(self, vocabulary: Vocabulary) -> list[list[int]]:
+        sizes = {9: 6, 12: 3, 15: 9, 30: 3, 39: 6, 54: 6}
+        return [list(range(first, first + size)) for first, size in sizes.items()]
+
+
 # what an objective cannot be created without
 REQUIRED: dict[str, dict[str, Any]] = {
     "mixture": {"parts": {"few": {"mlm": {"rate": 0.1}}, "more": {"mlm": {"rate": 0.25}}}},
@@ -129,13 +143,15 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "word_alignment": {"rate": 0.4, "replace": 0.5, "weight": 0.3},
     "socratic": {"modes": False, "hide": 0.5, "weights": {"reconstruct": 1.0, "ask": 1.0, "ask_and_answer": 1.0}},
     "in_context_regression": {"tasks": 1, "dimension": 2, "noise": 0.0, "pool": 1},  # learned in a few steps
+    "ngram_mlm": {"lexicon": MadeLexicon("made"), "relations": True},
+    "back_translation": {"languages": {"made": "t5", "other": "t6"}},
     "conditional_lm": {"good": "t5", "bad": "t6", "drop": 0.5},
 }
 
 
 def objective_of(name: str) -> Any:
-    """A registered objective as it comes, not bound yet."""
-    return objectives.create(name, **REQUIRED.get(name, {}))
+    """A registered objective as it comes, not bound yet; where it wants a lexicon, with a made one."""
+    return objectives.parse({name: REQUIRED.get(name, {})}).build(build_artifact=MadeLexicon.of)
 
 
 def plain_objectives() -> list[str]:

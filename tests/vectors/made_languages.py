@@ -46,10 +46,12 @@ def documents(words: list[str], seed: int, number: int = 60, length: int = 250) 
     return found
 
 
-def make_corpus(folder: Path, texts: list[str]) -> Corpus:
+def make_corpus(folder: Path, texts: list[str], labels: list[str | None] | None = None) -> Corpus:
+    """A corpus of one split; `labels` stand in its metadata, where they are not None."""
     (folder / "data").mkdir(parents=True)
     names = [f"d{index:04}" for index in range(len(texts))]
-    table = pa.table({"id": names, "text": texts, "domain": [""] * len(texts)})
+    given = [json.dumps({} if label is None else {"label": label}) for label in labels or [None] * len(texts)]
+    table = pa.table({"id": names, "text": texts, "domain": [""] * len(texts), "metadata": given})
     pq.write_table(table, folder / "data" / "train-00000.parquet")
     manifest = {"format": 1, "kind": "corpus", "fingerprint": folder.name, "files": {}, "counts": {}}
     (folder / "manifest.json").write_text(json.dumps(manifest))

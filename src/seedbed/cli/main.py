@@ -11,7 +11,21 @@ from typing import Annotated
 
 import typer
 
-from . import branch, browse, build, compare, corpus, inspect, machine, papers, regimes, report, results, suggest
+from . import (
+    branch,
+    browse,
+    build,
+    compare,
+    corpus,
+    inspect,
+    machine,
+    papers,
+    regimes,
+    report,
+    results,
+    search,
+    suggest,
+)
 
 app = typer.Typer(
     name="seedbed",
@@ -27,6 +41,7 @@ app.command()(build.run)
 app.command()(branch.branch)
 app.command()(compare.compare)
 app.command()(compare.check)
+app.command()(search.search)
 app.command()(report.report)
 app.command()(suggest.suggest)
 app.command()(regimes.regimes)

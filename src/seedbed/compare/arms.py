@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,10 +50,8 @@ def arm_runs(comparison: Comparison, place: Workspace, say: Callable[[str], None
     runs = []
     for index in range(comparison.seeds):
         for arm, recipe in recipes.items():
-            seeded = _seeded(comparison, recipe, index)
-            runs.append(
-                ArmRun(arm, recipe.seed + index, seeded, comparison.targets, _plan(comparison, arm, seeded, place))
-            )
+            own = seeded(recipe, index, comparison.seeded)
+            runs.append(ArmRun(arm, recipe.seed + index, own, comparison.targets, _plan(comparison, arm, own, place)))
     return runs
 
 
@@ -64,10 +62,9 @@ def _plan(comparison: Comparison, arm: str, recipe: Recipe, place: Workspace) ->
         raise error.at(f"arms.{arm}") from None
 
 
-def _seeded(comparison: Comparison, recipe: Recipe, index: int) -> Recipe:
-    """The recipe of one repetition. Steps that train get a seed of their own; corpus, vocabulary and test sets stay,
-    so that repetitions differ in training alone."""
-    names = comparison.seeded
+def seeded(recipe: Recipe, index: int, names: Sequence[str] | None = None) -> Recipe:
+    """The recipe of one repetition. The named steps, by default those that train, get a seed of their own; corpus,
+    vocabulary and test sets stay, so that repetitions differ in training alone."""
     if names is None:
         names = [name for name, body in recipe.steps.items() if trains(next(iter(body)))]
     changes = {}

@@ -50,6 +50,8 @@ def generate_samples(
     min_words: int = 3,
     max_words: int = 250,
     temperature: float = 0.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
     from_split: str = "train",
     round: int = 1,
     max_length: int = 256,
@@ -61,7 +63,8 @@ def generate_samples(
     its documents, of `min_words` to `max_words` words between white space; of each group (a column of the corpus, `by`)
     `samples` are drawn, or all there are. A sentence loses its last words, `share` of them and one, and the model
     writes as many tokens, one after the other, each in the place of a mask behind all before it: the most likely one,
-    or one drawn at a `temperature`. Give each `round` its number, so that other sentences are drawn. The result is to
+    or one drawn at a `temperature`, of the `top_k` likeliest ones, and of the fewest that together have a share `top_p`
+    of the chances (None: of all). Give each `round` its number, so that other sentences are drawn. The result is to
     be trained on beside the corpus, `data: {corpus: {alpha: 1.0}, samples: {alpha: 1.0}}`; none of it is held out.
 
     After the authors' code (trainer.py), since what we could read of the paper leaves the numbers open. There 500
@@ -69,15 +72,17 @@ def generate_samples(
     most others do. Here none is drawn twice, and they may be trained on; `from_split` can name a split that is not.
     There each token is written into text, and the text cut into tokens again; here the tokens stay. Special tokens are
     never written. A sample that ends in part of a character loses it; one with such a part inside, or to which nothing
-    was added, is in quarantine. Cost, in `flops`: a forward pass over the sentence for every token.
+    was added, is in quarantine. Cost, in `flops`: a forward pass over the sentence for every token; of a decoder that
+    keeps what it has read (docs/writing.md) one over the prompt, and over one token for every further one.
     """
-    from seedbed.optim.checks import check_counts, check_rate, check_share
+    from seedbed.models.writing.choice import check_draws
+    from seedbed.optim.checks import check_counts, check_share
 
     from .neural.continuing import Continuing
 
     check_counts(samples=samples, min_words=min_words, max_words=max_words, round=round)
     check_share("share", share)
-    check_rate("temperature", temperature)
+    check_draws(temperature, top_k, top_p)
     if min_words < 2:
         raise InputError("min_words", "must be at least 2: one to begin with, one to be written", value=min_words)
     if max_length < _SHORTEST:
@@ -87,7 +92,8 @@ def generate_samples(
     prompts = drawn(corpora, from_split, by, (min_words, max_words), share, samples, stream)
     if not prompts:
         raise InputError("corpus", f"the split '{from_split}' has no line of {min_words} to {max_words} words")
-    writer = Continuing(model, max_length=max_length, temperature=temperature, seed=seed, say=context.say)
+    drawing: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+    writer = Continuing(model, max_length=max_length, seed=seed, say=context.say, **drawing)
     context.counts["prompts"] = len(prompts)
     _write_corpus(context, _documents(prompts, writer, round))
     context.counts["flops"] = writer.flops

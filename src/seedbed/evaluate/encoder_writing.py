@@ -20,6 +20,7 @@ from seedbed.evaluate.finetuning import MAX_TOKENS, Training, train
 from seedbed.evaluate.writing import Pair, Writer
 from seedbed.models.encoding import batches
 from seedbed.models.network import Ranks
+from seedbed.models.writing.reading import Reader, Rows
 from seedbed.objectives.base import Examples
 from seedbed.objectives.denoising.pairs import Marks
 from seedbed.objectives.denoising.ragged import Ragged, in_rows, join
@@ -99,6 +100,13 @@ class MaskedWriter(Writer):
 
         train(self.network, [], loss, _lengths(pairs), training=training, seed=seed)
 
+    def _beginning(self, source: list[int]) -> list[int]:
+        """What is written stands alone: the mask's reader knows its source."""
+        return []
+
+    def _reader(self, sources: Sequence[list[int]]) -> Reader:
+        return _MaskReader(self, [*sources])
+
     def _sides(self, pairs: Sequence[Pair]) -> tuple[Ragged, Ragged]:
         """Sources, with what is around them, and targets without their ends."""
         before = [] if self.mode is None else [self.mode]
@@ -123,6 +131,28 @@ class MaskedWriter(Writer):
             array_BL.ravel()[laid.flat_N] = values_N
         given = laid.tokens_BL, laid.segments_BL, laid.positions_BL, laid.flat_N[is_wanted_N], targets_T
         return Examples(*given, ranks=Ranks(shown_BL, sees_BL)).to(next(self.network.parameters()).device)
+
+
+@dataclass
+class _MaskReader(Reader):
+    """What a masked writer thinks comes next: at a mask behind what is written, in a pass over all."""
+
+    writer: MaskedWriter
+    sources: list[list[int]]
+
+    def logits(self, rows: Rows) -> torch.Tensor:
+        """At the last mask of each row, that of the end."""
+        import torch
+
+        with torch.no_grad():
+            examples = self.writer.examples(list(zip(self.sources, rows, strict=True)))
+            lasts_B = np.cumsum([len(row) + 1 for row in rows]) - 1
+            examples.where_T = examples.where_T[torch.from_numpy(lasts_B).to(examples.where_T)]
+            return self.writer.network.logits(target_states(self.writer.network, examples))  # type: ignore[no-any-return]
+
+    def select(self, row_B: np.ndarray) -> None:
+        """Only these of the sources."""
+        self.sources = [self.sources[row] for row in row_B]
 
 
 @dataclass

@@ -43,7 +43,7 @@ def load_parts(
     side and the order of lines does not matter.
     """
     if test is not None:
-        parts = read_records(_files_of(data, "train"), columns), read_records(_files_of(test, "test"), columns)
+        parts = read_records(files_of(data, "train"), columns), read_records(files_of(test, "test"), columns)
     else:
         files = jsonl_files(data)
         named = {part: [path for path in files if part_of(path) == part] for part in ("train", "test")}
@@ -64,7 +64,7 @@ def load_parts(
     return parts
 
 
-def _files_of(source: Source | Labels, part: str) -> list[Path]:
+def files_of(source: Source | Labels, part: str) -> list[Path]:
     """Of Labels one part; of the user's files all."""
     return [path for path in jsonl_files(source) if not isinstance(source, Labels) or part_of(path) == part]
 

@@ -1,6 +1,6 @@
 """Networks that write a text for another one: trained on pairs, asked for losses, and made to write.
 
-Shapes: B rows, M tokens written so far, T targets, D width, V vocabulary.
+Shapes: T targets, V vocabulary.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import numpy as np
 
 from seedbed.evaluate.finetuning import MAX_TOKENS, Training, train
 from seedbed.models.encoding import batches
+from seedbed.models.writing.choice import Choice
+from seedbed.models.writing.loop import write
+from seedbed.models.writing.reading import NetworkReader, Reader
 from seedbed.objectives.base import Examples
 from seedbed.objectives.denoising.pairs import Kind, Marks, as_examples
 from seedbed.objectives.denoising.ragged import Ragged
@@ -73,46 +76,29 @@ class Writer:
 
     def write(self, sources: Sequence[list[int]], most: int) -> list[list[int]]:
         """For each source the likeliest token, again and again, until the end or `most` tokens. Special tokens other
-        than the end are never written."""
-        import torch
-
-        found: list[list[int]] = [[] for _ in sources]
-        with torch.no_grad():
-            for chosen in batches([len(source) + most for source in sources], MAX_TOKENS):
-                live, memory = chosen, self._memory([sources[index] for index in chosen])
-                for _ in range(most):
-                    said = self._next([(sources[index], found[index]) for index in live], memory)
-                    goes_on = np.array(said) != self.marks.end
-                    for index, token in zip(live[goes_on], np.array(said)[goes_on], strict=True):
-                        found[index].append(int(token))
-                    live, memory = live[goes_on], [kept[torch.from_numpy(goes_on)] for kept in memory]
-                    if not len(live):
-                        break
-        return found
-
-    def _memory(self, sources: Sequence[list[int]]) -> list[torch.Tensor]:
-        """What a decoder writes from, which is read once: an encoder's states and their segments. None otherwise."""
-        if self.kind != "encoder-decoder":
-            return []
-        read = self.examples([(source, []) for source in sources])
-        return [self.network.hidden(read.tokens_BL, read.segments_BL, read.positions_BL), read.segments_BL]
-
-    def _next(self, pairs: Sequence[Pair], memory: list[torch.Tensor]) -> list[int]:
-        """The likeliest token behind what is written: where the network is asked for the end."""
-        import torch
-
-        examples = self.examples(pairs)
-        is_last_T = examples.targets_T == self.marks.end
-        where_B = examples.where_T[is_last_T]
-        assert len(where_B) == len(pairs)
-        if memory:
-            states_BD = self.network.decode(*memory, examples.decoder).flatten(0, 1)[where_B]
-        else:
-            examples.where_T, examples.targets_T = where_B, examples.targets_T[is_last_T]
-            states_BD = target_states(self.network, examples)
-        logits_BV = self.network.logits(states_BD).float()
-        forbidden_V = torch.tensor(self.marks.special_V, device=logits_BV.device)
+        than the end are never written. A source is read once, and what is written too, where the network allows it."""
+        forbidden_V = self.marks.special_V.copy()
         forbidden_V[self.marks.end] = False
-        logits_BV[:, : len(forbidden_V)].masked_fill_(forbidden_V, -torch.inf)
-        logits_BV[:, len(forbidden_V) :] = -torch.inf  # rows of the embedding without a token
-        return [int(token) for token in logits_BV.argmax(-1)]
+        return write(
+            lambda rows: self._reader([sources[row] for row in rows]),
+            [self._beginning(source) for source in sources],
+            most,
+            Choice(forbidden_V),
+            lengths=[len(source) + most for source in sources],
+            stops=[[self.marks.end]],
+        )
+
+    def _read(self, source: list[int]) -> list[int]:
+        """A source with what is around it."""
+        return [*([] if self.mode is None else [self.mode]), *source, self.marks.end]
+
+    def _beginning(self, source: list[int]) -> list[int]:
+        """Of the row that is written on."""
+        return [] if self.kind == "encoder-decoder" else self._read(source)
+
+    def _reader(self, sources: Sequence[list[int]]) -> Reader:
+        """What says which token comes next for each source."""
+        if self.kind != "encoder-decoder":
+            return NetworkReader(self.network, prefix=self.network.attention != "causal", pad=self.marks.pad)
+        read = [self._read(source) for source in sources]
+        return NetworkReader(self.network, before=[self.marks.pad], sources=read, pad=self.marks.pad)

@@ -72,7 +72,7 @@ class Architecture:
     base_width: int | None = None  # of the network whose settings this one takes over (width transfer); None: standard
     mixers: tuple[dict[str, Any] | None, ...] = ()  # {name: settings}, repeated over the layers; None: attention
     feedforwards: tuple[dict[str, Any] | None, ...] = ()  # likewise; None: the dense one
-    shared: bool = False  # layers have the same weights, but for their norms
+    shared: bool | str = False  # layers have the same weights, but for their norms, or "all": these too
     embedding_width: int | None = None  # of the tables, from which a projection leads to the layers; None: the width
     sparse: dict[str, int] | None = None  # sizes of block-sparse attention: block, window, global, random
     energy_steps: int = 0  # by which a candidate for each next token descends its energy; 0: predictions as usual
@@ -147,6 +147,13 @@ class Architecture:
     def composed(self) -> bool:
         """Whether its layers are others than attention and a dense feedforward, each with weights of its own."""
         return bool(self.mixers or self.feedforwards or self.shared)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether what is kept of tokens lets those behind them be read alone (`kept`): causal attention, a decoder's.
+        Not so mixers that know no keys, several copies of a token, and descents of an energy."""
+        plain = self.copies == 1 and not self.energy_steps and all(block.goes_on for _, block, _ in self.blocks())
+        return plain and self.attention != "bidirectional"
 
     def mixer(self, layer: int) -> Block | None:
         """What stands in place of attention; None is attention."""
@@ -246,7 +253,8 @@ class Architecture:
 
     def has_attention_norm(self, layer: int) -> bool:
         mixer = self.mixer(layer)
-        return self.norm == "post" or ((layer > 0 or self.first_norm) and (mixer is None or not mixer.normed))
+        has = layer > 0 or self.first_norm or self.shared == "all"
+        return self.norm == "post" or (has and (mixer is None or not mixer.normed))
 
     def shapes(self) -> Shapes:
         """Every parameter's name and shape, those of a layer in the order in which the network has them."""
@@ -282,15 +290,16 @@ class Architecture:
     def _layer(self, name: str, index: int, *, cross: bool) -> Shapes:
         width, bias = self.width, self.attention_bias
         own, mixer, feedforward = self.source(index) == index, self.mixer(index), self.feedforward_block(index)
+        normed = own or self.shared != "all"  # by norms of its own
         found: Shapes = {}
-        if self.has_attention_norm(index):
+        if normed and self.has_attention_norm(index):
             found |= self._norm(f"{name}.attention_norm")
         if own and mixer is not None:
             found |= {f"{name}.mixer.{inner}": shape for inner, shape in mixer.shapes(self, index).items()}
         elif own:
             found |= _linear(f"{name}.qkv", self.qkv_width, width, bias)
             found |= _linear(f"{name}.attention_out", width, self.query_width, bias)
-        if self.has_feedforward(index):
+        if normed and self.has_feedforward(index):
             found |= self._norm(f"{name}.feedforward_norm")
         if own and self.has_feedforward(index) and feedforward is not None:
             found |= {f"{name}.feedforward.{inner}": shape for inner, shape in feedforward.shapes(self, index).items()}
@@ -322,34 +331,11 @@ class Architecture:
         """All of them, or those without the tables of embeddings and the bias of the logits."""
         return sum(math.prod(shape) for name, shape in self.shapes().items() if embeddings or not is_table(name))
 
-    def flops_per_token(self, length: int, targets: float = 1.0) -> float:
-        """Forward and backward matrix products per token: 6 per weight of a product, and 12 per layer, token seen
-        and column of the queries for scores and mixing (Chowdhery et al., 2022, appendix B). Attention counts
-        the full length even where it is causal or windowed, as it is computed. Logits and the head count for the
-        share of positions that have `targets`. Of an encoder-decoder the tokens are its encoder's; its decoder reads as
-        many as there are targets, for each of them has one."""
-        attention = self.width * (self.qkv_width + self.query_width)
-        dense = self.width * self.feedforward * (3 if self.gated else 2)
-        layer = attention + dense
-        head = self.table_width * (self.vocabulary_size + (self.width if self.head else 0))
-        attends = sum(self.mixer(index) is None for index in range(self.layers))
-        feeds = sum(
-            self.has_feedforward(index) and self.feedforward_block(index) is None for index in range(self.layers)
-        )
-        layers = 6.0 * (attends * attention + feeds * dense)
-        seen = 12.0 * attends * self.copies * length * self.query_width
-        # a step of an energy's descent: two columns a token forward and their slopes, and the backward of both
-        flops = self.energy_steps * (4 * layers + 12 * seen) if self.energy_steps else self.copies * (layers + seen)
-        flops += 6.0 * targets * head
-        flops += 6.0 * self.table_width * self.width if self.embedding_width is not None else 0.0
-        flops += sum(block.flops(self, layer, length) for _, block, layer in self.blocks())
-        if self.decoder_layers:
-            queries, memory = 2 * self.width * self.query_width, 2 * self.width * self.kv_width
-            seen = length * targets + length  # of its own and of the encoder's
-            between = dense if self.interleaved else 0
-            decoded = 6.0 * (layer + between + queries) + 12.0 * seen * self.query_width
-            flops += self.decoder_layers * (targets * decoded + 6.0 * memory)
-        return flops
+    def flops_per_token(self, length: int, targets: float = 1.0, written: float | None = None) -> float:
+        """Of forward and backward, for a token that is read; see `flops.flops_per_token`."""
+        from seedbed.models.flops import flops_per_token
+
+        return flops_per_token(self, length, targets, written)
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), **{name: list(getattr(self, name)) for name in _TUPLES}}

@@ -146,8 +146,8 @@ def merge_heads(x_KBGLE: Tensor) -> Tensor:
 
 
 def attend(q_KBGLE: Tensor, k_KBLE: Tensor, v_KBLE: Tensor, mask: Any, *, causal: bool, kernel: str) -> Tensor:
-    """softmax(q k' + mask) v, (K, B, G, L, E), with a mask of `attention_mask`, or of `cross_mask` where queries come
-    from elsewhere and may be more or fewer than keys."""
+    """softmax(q k' + mask) v, (K, B, G, L, E), with a mask of `attention_mask`, or of `cross_mask` or `Kept.mask` where
+    queries may be more or fewer than keys."""
     mask, bias = mask if isinstance(mask, Biased) else (mask, None)
     if kernel == "flex":
         return attend_flex(q_KBGLE, k_KBLE, v_KBLE, mask, bias)
@@ -227,7 +227,7 @@ def _plain_products(
 ) -> Tensor:
     scores = (q_KBGLE.flatten(2, 3) @ k_KBLE.transpose(-1, -2)).unflatten(2, q_KBGLE.shape[2:4])
     scores = scores if bias is None else scores + _of_heads(bias, scores)
-    probabilities = (scores if mask is None else scores + mask[:, None]).softmax(-1)
+    probabilities = (scores if mask is None else scores + _of_rows(mask, scores)).softmax(-1)
     return (probabilities.flatten(2, 3) @ v_KBLE).unflatten(2, q_KBGLE.shape[2:4])
 
 
@@ -245,6 +245,13 @@ def _of_heads(bias_HLL: Tensor, scores_KBGLL: Tensor) -> Tensor:
     return bias_HLL.view(scores_KBGLL.shape[0], 1, *scores_KBGLL.shape[2:])
 
 
+def _of_rows(mask: Tensor, scores_KBGLL: Tensor) -> Tensor:
+    """A mask of rows (B, L, L), or of rows and heads (B, H, L, L), as it is added to scores."""
+    if mask.dim() == 3:
+        return mask[:, None]
+    return mask.unflatten(1, (scores_KBGLL.shape[0], -1)).transpose(0, 1)
+
+
 class _Products(torch.autograd.Function):
     """Attention by batched products; keeps the probabilities in the type of the computation."""
 
@@ -258,7 +265,7 @@ class _Products(torch.autograd.Function):
         if bias is not None:
             scores5.add_(_of_heads(bias, scores5))
         if mask is not None:
-            scores5.add_(mask[:, None])
+            scores5.add_(_of_rows(mask, scores5))
         # Row by row the softmax reads before it writes, so it can stand in place of the scores.
         probabilities = torch.ops.aten._softmax.out(scores, -1, False, out=scores)
         ctx.save_for_backward(q3, k3, v3, probabilities)

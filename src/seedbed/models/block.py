@@ -30,6 +30,7 @@ class Block:
     alone: ClassVar[bool] = False  # the layer has no feedforward beside it
     normed: ClassVar[bool] = False  # a mixer with a norm of its own in place of the layer's
     two_hop: ClassVar[bool] = False  # the feedforward's residual is the layer's input
+    goes_on: ClassVar[bool] = False  # can be told a token alone, with what is kept of those before it (`Context.kept`)
 
     def check(self, architecture: Architecture) -> None:
         """Raise InputError for an architecture that it does not fit."""

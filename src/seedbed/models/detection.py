@@ -133,9 +133,9 @@ class Projected(Transformer):
             if parameter not in given:
                 initialize(f"generator.{name}", parameter, seed, a)
 
-    def _placed(self, x: Tensor, positions_BL: Tensor | None) -> Tensor:
+    def _placed(self, x: Tensor, positions_BL: Tensor | None, length: int) -> Tensor:
         """With the embeddings of positions and types, projected to the width of the layers."""
-        x = super()._placed(x, positions_BL).to(self._dtype())
+        x = super()._placed(x, positions_BL, length).to(self._dtype())
         projected: Tensor = self.projection(x if self.table_norm is None else self.table_norm(x))
         return projected
 
@@ -181,6 +181,14 @@ def small_architecture(architecture: Architecture, *, width: float, layers: floa
         output_bias=True,
         tied=True,
     )
+
+
+def generator_flops(small: Architecture, length: int, *, tables: int, classes: int, targets: float) -> float:
+    """Forward and backward for a token of a generator of `small` over tables of this width: its logits over `classes`
+    are for a share of the tokens, and are computed a second time to draw from."""
+    projection = 6.0 * tables * small.width if tables != small.width else 0.0
+    logits = targets * tables * (6.0 * small.width + 8.0 * classes)
+    return small.flops_per_token(length, 0.0) + projection + logits
 
 
 def make_generator(network: Transformer, small: Architecture, sharing: Sharing, seed: int) -> Transformer:

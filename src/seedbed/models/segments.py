@@ -15,6 +15,8 @@ from typing import Any
 
 import torch
 
+from seedbed.models.kept import KeptLayer
+
 Tensor = torch.Tensor
 
 
@@ -30,6 +32,7 @@ class Context:
     positions_BL: Tensor | None = None
     valid_BL: Tensor | None = None  # where a row is a segment that was filled up: its own tokens
     pieces: list[Piece] | None = None
+    kept: KeptLayer | None = None  # where keys and values are kept of what is read
     carry: dict[str, Tensor] = field(default_factory=dict)  # what layers hand to later ones
     auxiliary: dict[str, Tensor] = field(default_factory=dict)  # losses of blocks: see `add_loss`
 

@@ -17,6 +17,7 @@ from seedbed.models.architecture import Architecture
 from seedbed.models.attention import attend, attention_mask, merge_heads, rope_table, split_heads
 from seedbed.models.cross import CrossAttention
 from seedbed.models.distance import alibi, relative
+from seedbed.models.kept import Kept
 from seedbed.models.layers import Embedding, Linear, Norm, activate, gated
 from seedbed.models.network import Ranks
 from seedbed.models.segments import Context, pieces_of, separately
@@ -68,9 +69,11 @@ class Layer(torch.nn.Module):
             self.between_feedforward_out = Linear(a.feedforward, a.width, a.feedforward_bias)
 
     def share(self, source: Layer) -> None:
-        """Take another layer's weights for one's own, but for the norms before (or behind) each part."""
+        """Take another layer's weights for one's own, but for the norms before (or behind) each part, unless all are
+        shared."""
+        own = () if self.architecture.shared == "all" else ("attention_norm", "feedforward_norm")
         for name, module in source.named_children():
-            if name not in ("attention_norm", "feedforward_norm"):
+            if name not in own:
                 setattr(self, name, module)
 
     def forward(self, x: Tensor, context: Context, memory: Tensor | None = None, across: Any = None) -> Tensor:
@@ -81,7 +84,7 @@ class Layer(torch.nn.Module):
             if self.between_norm is not None:
                 mixed = self.between_norm(mixed + self.feed_between(mixed))
             if self.cross is not None and self.cross_norm is not None:
-                mixed = self.cross_norm(mixed + self.cross(mixed, memory, across, context.kernel))
+                mixed = self.cross_norm(mixed + self.cross(mixed, memory, across, context.kernel, context.kept))
             if self.feedforward_norm is None:
                 return mixed
             return self.feedforward_norm((x if self.two_hop else mixed) + self.transform(mixed, context))
@@ -89,7 +92,7 @@ class Layer(torch.nn.Module):
         if self.between_norm is not None:
             mixed = mixed + self.feed_between(self.between_norm(mixed))
         if self.cross is not None and self.cross_norm is not None:
-            mixed = mixed + self.cross(self.cross_norm(mixed), memory, across, context.kernel)
+            mixed = mixed + self.cross(self.cross_norm(mixed), memory, across, context.kernel, context.kept)
         if self.feedforward_norm is None:
             return mixed
         return (x if self.two_hop else mixed) + self.transform(self.feedforward_norm(mixed), context)
@@ -97,7 +100,7 @@ class Layer(torch.nn.Module):
     def mix(self, x: Tensor, context: Context) -> Tensor:
         """Attention, or the mixer."""
         if self.mixer is None:
-            return self.attend(x, context.rope, context.mask, context.kernel)
+            return self.attend(x, context)
         return self.mixer(x, context) if self.packed[0] else separately(self.mixer, x, context)
 
     def transform(self, x: Tensor, context: Context) -> Tensor:
@@ -106,12 +109,14 @@ class Layer(torch.nn.Module):
             return self.feed(x)
         return self.feedforward(x, context) if self.packed[1] else separately(self.feedforward, x, context)
 
-    def attend(self, x: Tensor, rope: Rope | None, mask: Any, kernel: str) -> Tensor:
+    def attend(self, x: Tensor, context: Context) -> Tensor:
         a = self.architecture
-        q, k, v = split_heads(self.qkv(x), a.heads, a.kv_heads, rope)
+        q, k, v = split_heads(self.qkv(x), a.heads, a.kv_heads, context.rope)
         if a.query_scale != 1:
             q = q * a.query_scale
-        mixed = attend(q, k, v, mask, causal=self.causal, kernel=kernel)
+        if context.kept is not None:
+            k, v = context.kept.extended(k, v)
+        mixed = attend(q, k, v, context.mask, causal=self.causal, kernel=context.kernel)
         if self.head_scale is not None:
             mixed = mixed * self.head_scale.to(mixed.dtype).view(a.kv_heads, 1, -1, 1, 1)
         out = self.attention_out(merge_heads(mixed))
@@ -171,11 +176,18 @@ class Stack(torch.nn.Module):
         ranks: Ranks | None = None,
         over: tuple[Tensor, Any] | None = None,
         mask: Any = None,
+        kept: Kept | None = None,
     ) -> Tensor:
         """The last hidden states (B, L, D) of embedded tokens, in a type; `over` are the states (and the mask) that a
-        decoder attends over. A `mask`, as the kernel wants it, says who sees whom in place of all else."""
+        decoder attends over. A `mask`, as the kernel wants it, says who sees whom in place of all else. What is `kept`
+        of tokens before these is seen by them, and they are kept there, too."""
         a, length = self.architecture, embedded_BLD.shape[1]
-        x = self._placed(embedded_BLD, positions_BL).to(dtype)
+        before = kept if kept is not None and kept.goes_on else None
+        if before is not None:
+            assert positions_BL is None and segments_BL is None
+            positions_BL = before.places(length)
+            length = before.columns
+        x = self._placed(embedded_BLD, positions_BL, length).to(dtype)
         if self.embedding_norm is not None:
             x = self.embedding_norm(x)
         if self.embedding_projection is not None:
@@ -186,7 +198,9 @@ class Stack(torch.nn.Module):
         shared = self.context(segments_BL, positions_BL, ranks, kernel)
         for index, layer in enumerate(self.layers):
             window, theta = a.window(index), a.theta(index)
-            if window not in masks and self._packed[index][0]:
+            if window not in masks and before is not None:
+                masks[window] = before.mask(window, bias, dtype)
+            elif window not in masks and self._packed[index][0]:
                 masks[window] = attention_mask(
                     segments_BL,
                     length,
@@ -201,8 +215,12 @@ class Stack(torch.nn.Module):
                 )
             if theta not in ropes and self._packed[index][0]:
                 ropes[theta] = self._rope(theta, length, positions_BL, x)
-            context = replace(shared, rope=ropes.get(theta), mask=masks.get(window))
-            x = layer(x, context, *(over or ()))
+            own = None if kept is None else kept.layer(index)
+            context = replace(shared, rope=ropes.get(theta), mask=masks.get(window), kept=own)
+            call = layer if kept is None else layer.forward  # what grows is not for compiled layers
+            x = call(x, context, *(over or ()))
+        if kept is not None:
+            kept.advance(embedded_BLD, segments_BL)
         self._auxiliary = shared.auxiliary
         return x if self.final_norm is None else self.final_norm(x)
 
@@ -221,9 +239,9 @@ class Stack(torch.nn.Module):
         found, self._auxiliary = self._auxiliary, {}
         return found
 
-    def _placed(self, x: Tensor, positions_BL: Tensor | None) -> Tensor:
-        """With the embeddings of positions and types."""
-        length, a = x.shape[1], self.architecture
+    def _placed(self, x: Tensor, positions_BL: Tensor | None, length: int) -> Tensor:
+        """With the embeddings of positions, of a row of some length, and types."""
+        a = self.architecture
         if self.position_embedding is not None:
             if length > a.max_length:
                 raise InputError(

@@ -24,6 +24,7 @@ from seedbed.models.block_sparse import block_sparse_mask
 from seedbed.models.copies import read_copies
 from seedbed.models.energy import descend
 from seedbed.models.initialize import initialize
+from seedbed.models.kept import Kept
 from seedbed.models.kernel import choose_kernel
 from seedbed.models.layers import Embedding, Linear, Norm, activate
 from seedbed.models.network import Ranks
@@ -92,6 +93,12 @@ class Transformer(Stack):
             return name
         return self.kernel
 
+    def _kernel_of(self, rows: int, length: int, dtype: torch.dtype, kept: Kept | None) -> str:
+        """The kernel of a pass: masks of what goes on behind what is kept are none of FlexAttention's."""
+        if kept is None or not kept.goes_on:
+            return self.choose_kernel(rows, length, dtype)
+        return "sdpa" if self.kernel != "products" else self.kernel
+
     def compile_layers(self, *, graphs: bool) -> None:
         """Let torch's compiler take each layer, all of one shape by one program; with `graphs` a GPU replays recorded
         calls (CUDA graphs) in place of being told them one by one, and what `hidden` gives is to be used up, backward
@@ -108,8 +115,10 @@ class Transformer(Stack):
         segments_BL: Tensor | None = None,
         positions_BL: Tensor | None = None,
         ranks: Ranks | None = None,
+        kept: Kept | None = None,
     ) -> Tensor:
-        """The last hidden states (B, L, D), in the type of the computation; see `Network.hidden`."""
+        """The last hidden states (B, L, D), in the type of the computation; see `Network.hidden`. With `kept`, which
+        causal networks can have (`Architecture.goes_on`), tokens stand behind those that were read with it before."""
         if ranks is not None and self.attention not in ("prefix", "bidirectional"):
             raise InputError(
                 "ranks",
@@ -117,7 +126,7 @@ class Transformer(Stack):
                 value=self.attention,
                 fix="attention: prefix",
             )
-        return self.read(self.embedding(tokens_BL), segments_BL, positions_BL, ranks)
+        return self.read(self.embedding(tokens_BL), segments_BL, positions_BL, ranks, kept)
 
     def read(
         self,
@@ -125,13 +134,15 @@ class Transformer(Stack):
         segments_BL: Tensor | None = None,
         positions_BL: Tensor | None = None,
         ranks: Ranks | None = None,
+        kept: Kept | None = None,
     ) -> Tensor:
         """`hidden` for vectors in the place of embedded tokens."""
+        assert kept is None or (self.architecture.goes_on and self.decoder is None)
         (rows, length), dtype = embedded_BLD.shape[:2], self._dtype()
         if self.energy_head is not None:
             with _no_autocast(embedded_BLD.device):
                 return descend(self, embedded_BLD, segments_BL, positions_BL).to(dtype)
-        kernel = self.choose_kernel(rows, length, dtype)
+        kernel = self._kernel_of(rows, length, dtype, kept)
         if self._graphs:
             torch.compiler.cudagraph_mark_step_begin()
         with _no_autocast(embedded_BLD.device):
@@ -139,7 +150,7 @@ class Transformer(Stack):
                 return read_copies(self, embedded_BLD, segments_BL, positions_BL, dtype=dtype, kernel=kernel)
             mask = self._sparse_mask(segments_BL, positions_BL, (rows, length), ranks, dtype=dtype, kernel=kernel)
             return self.states(
-                embedded_BLD, segments_BL, positions_BL, dtype=dtype, kernel=kernel, ranks=ranks, mask=mask
+                embedded_BLD, segments_BL, positions_BL, dtype=dtype, kernel=kernel, ranks=ranks, mask=mask, kept=kept
             )
 
     def _sparse_mask(
@@ -164,12 +175,13 @@ class Transformer(Stack):
         """The decoder's last hidden states (B, M, D); see `Network.decoded`."""
         return self.decode(self.hidden(tokens_BL, segments_BL, positions_BL), segments_BL, decoder)
 
-    def decode(self, states_BLD: Tensor, segments_BL: Tensor | None, decoder: Any) -> Tensor:
-        """`decoded` from the encoder's states, for who decodes several times over the same ones."""
+    def decode(self, states_BLD: Tensor, segments_BL: Tensor | None, decoder: Any, kept: Kept | None = None) -> Tensor:
+        """`decoded` from the encoder's states, for who decodes several times over the same ones. With `kept` the
+        decoder's tokens stand behind those that were read with it before."""
         if self.decoder is None:
             raise InputError("model", "has no decoder", value=self.attention, fix="the backbone encoder_decoder")
         (rows, length, _), dtype = states_BLD.shape, states_BLD.dtype
-        kernel = self.choose_kernel(rows, length, dtype)
+        kernel = self._kernel_of(rows, length, dtype, kept)
         tokens_BM, segments_BM = decoder.tokens_BM, decoder.segments_BM
         shape = (rows, tokens_BM.shape[1], length)
         with _no_autocast(states_BLD.device):
@@ -180,6 +192,7 @@ class Transformer(Stack):
                 dtype=dtype,
                 kernel=kernel,
                 over=(states_BLD, cross_mask(segments_BM, segments_BL, shape, dtype, kernel)),
+                kept=kept,
             )
 
     def head(self, hidden_TD: Tensor) -> Tensor:

@@ -15,6 +15,8 @@ SPARSE = {"block": 1, "window": 0, "global": 0, "random": 0}  # sizes of block-s
 def check_variants(architecture: Architecture) -> None:
     """Raises InputError for an option that is out of its bounds, or not for this network."""
     a = architecture
+    if a.shared not in (False, True, "all"):
+        raise InputError("shared", "must be true, false or all", value=a.shared)
     if a.embedding_width is not None:
         _at_least("embedding_width", a.embedding_width, 1)
         if a.attention != "bidirectional" or a.base_width is not None:

@@ -127,9 +127,14 @@ class Objective:
     memory: ClassVar[bool] = False  # whether it keeps counts of the data beside the weights
     headless: ClassVar[bool] = False  # predicts no tokens: the head over them is taken away, unless others want it
     beside_prediction: bool = False  # whether others in the run do
+    reshapes: ClassVar[bool] = False  # the network reads other rows than the batch's: what it reads is measured
 
     def wanted_tokens(self) -> list[str]:
         """The special tokens that it needs by name."""
+        return []
+
+    def wanted_sources(self) -> list[str]:
+        """The sources of data that it knows by name, if it knows any."""
         return []
 
     def bind(self, vocabulary: Vocabulary) -> None:

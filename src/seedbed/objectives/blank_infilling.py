@@ -49,6 +49,7 @@ class BlankInfilling(TokenPrediction):
     """
 
     attention: ClassVar[str] = "prefix"
+    reshapes: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -84,22 +84,11 @@ class Detection(Objective):
     ) -> tuple[Loss, torch.Tensor]:
         """The binary cross-entropy at judged tokens, those that were replaced and the others also apart, with the share
         that is judged right; and which tokens the network takes for replaced ones."""
-        from torch.nn.functional import binary_cross_entropy_with_logits
-
         if examples.added_TK is not None:
             raise InputError("interventions", f"add to predictions of tokens, and the objective {self.name} makes none")
         hidden_BLD = network.hidden(tokens_BL, examples.segments_BL, examples.positions_BL)
         hidden_ND = hidden_BLD.flatten(0, 1).index_select(0, where_N)
-        logits_N = network.extra[f"{self.name}_head"](hidden_ND)
-        loss_N = binary_cross_entropy_with_logits(logits_N, replaced_N.float(), reduction="none")
-        suspected_N = (logits_N > 0).detach()
-        right_N = suspected_N == replaced_N
-
-        def of(chosen_N: torch.Tensor) -> Loss:
-            return Loss((loss_N * chosen_N).sum(), int(chosen_N.sum()), {"accuracy": (right_N & chosen_N).sum()})
-
-        parts = {"replaced": of(replaced_N).detached(), "original": of(~replaced_N).detached()}
-        return Loss(loss_N.sum(), len(where_N), {"accuracy": right_N.sum()}, parts), suspected_N
+        return told_apart(network.extra[f"{self.name}_head"](hidden_ND), replaced_N)
 
     def export(self, network: Any) -> None:
         """The encoder alone: ELECTRA's class where it is that, else its own, with the head over the vocabulary that it
@@ -122,3 +111,34 @@ class Detection(Objective):
 
         width = architecture.width
         return headless(architecture).flops_per_token(length, 0.0) + 6.0 * (width * width + width)
+
+
+def told_apart(logits_N: torch.Tensor, replaced_N: torch.Tensor) -> tuple[Loss, torch.Tensor]:
+    """The binary cross-entropy of logits, above 0 for what is taken for a replacement: of all, and in parts of the
+    replaced ones and the others; and which are taken for replaced ones."""
+    from torch.nn.functional import binary_cross_entropy_with_logits
+
+    loss_N = binary_cross_entropy_with_logits(logits_N, replaced_N.float(), reduction="none")
+    suspected_N = (logits_N > 0).detach()
+    right_N = suspected_N == replaced_N
+
+    def of(chosen_N: torch.Tensor) -> Loss:
+        return Loss((loss_N * chosen_N).sum(), int(chosen_N.sum()), {"accuracy": (right_N & chosen_N).sum()})
+
+    parts = {"replaced": of(replaced_N).detached(), "original": of(~replaced_N).detached()}
+    return Loss(loss_N.sum(), len(logits_N), {"accuracy": right_N.sum()}, parts), suspected_N
+
+
+def proposed(
+    states_TD: torch.Tensor,
+    weight_VD: torch.Tensor,
+    bias_V: torch.Tensor | None,
+    targets_T: torch.Tensor,
+    draws_T: torch.Tensor,
+) -> tuple[Loss, torch.Tensor]:
+    """A generator's cross-entropy, and one of the V drawn for each of its states by a uniform number."""
+    from seedbed.models.cross_entropy import linear_cross_entropy
+    from seedbed.models.detection import draw
+
+    total, right = linear_cross_entropy(states_TD, weight_VD, bias_V, targets_T)
+    return Loss(total, len(targets_T), {"accuracy": right}), draw(states_TD, weight_VD, bias_V, draws_T)

@@ -120,9 +120,17 @@ class Mixture(Objective):
     def memory(self) -> bool:  # type: ignore[override]
         return any(part.memory for part in self.parts.values())
 
+    @property
+    def reshapes(self) -> bool:  # type: ignore[override]
+        return any(part.reshapes for part in self.parts.values())
+
     def wanted_tokens(self) -> list[str]:
         """Those of all parts."""
         return list(dict.fromkeys(token for part in self.parts.values() for token in part.wanted_tokens()))
+
+    def wanted_sources(self) -> list[str]:
+        """Those of all parts."""
+        return list(dict.fromkeys(source for part in self.parts.values() for source in part.wanted_sources()))
 
     def flops_per_token(self, architecture: Any, length: int, targets: float) -> float:
         """The mean over the run of what its parts take, by their shares."""

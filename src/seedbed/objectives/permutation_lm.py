@@ -1,6 +1,6 @@
 """Permutation language modeling.
 
-Shapes: B rows, L tokens a row, Q queries a row, T targets.
+Shapes: B rows, L tokens a row, T targets.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from seedbed.objectives.base import Examples
 from seedbed.objectives.masking import Mask, masks
 from seedbed.objectives.mlm import MaskedLanguageModeling
 from seedbed.objectives.prediction import TokenPrediction
+from seedbed.objectives.queries import Queries, check_placed
 from seedbed.objectives.shares import Share
 
 if TYPE_CHECKING:
     from seedbed.data.batch import Batch
     from seedbed.vocabulary.artifact import Vocabulary
-
-_PLACED = ("rope", "learned")
 
 
 @objectives.register("permutation_lm")
@@ -56,10 +55,7 @@ class PermutationLanguageModeling(TokenPrediction):
 
     def prepare(self, network: Any, seed: int) -> None:
         """Raises InputError if the network's positions are those in the row."""
-        positions = network.architecture.positions
-        if positions not in _PLACED:
-            problem = "count tokens in the row, and a query would not be at its place"
-            raise InputError("model.positions", problem, value=positions, allowed=_PLACED)
+        check_placed(network)
 
     def corrupt(self, batch: Batch, *, seed: int, progress: float) -> Examples:
         """The text as it is, its queries behind it, and who sees whom."""
@@ -69,26 +65,17 @@ class PermutationLanguageModeling(TokenPrediction):
         rows, length = found.tokens_BL.shape
         row_T, column_T = np.divmod(found.where_T, length)
         drawn_T = uniform(key(seed, "permutation_lm", "order"), batch.rows_B[row_T], column_T)
-        count_B = np.bincount(row_T, minlength=rows)
-        first_T = (np.cumsum(count_B) - count_B)[row_T]
-        slot_T = length + np.arange(len(row_T)) - first_T
+        queries = Queries(row_T, (rows, length))
         rank_T = np.empty_like(row_T)
-        rank_T[np.lexsort((drawn_T, row_T))] = slot_T - length + 1  # 1, 2, ... in every row
-
-        def behind(array_BL: np.ndarray, empty: int, value_T: Any) -> np.ndarray:
-            queries = int(count_B.max(initial=0))
-            wide = np.pad(array_BL, ((0, 0), (0, queries)), constant_values=empty).astype(np.int64)
-            wide[row_T, slot_T] = value_T
-            return wide
-
+        rank_T[np.lexsort((drawn_T, row_T))] = queries.number_T + 1  # 1, 2, ... in every row
         rank_BL = np.zeros((rows, length), np.int64)
         rank_BL[row_T, column_T] = rank_T
-        positions_BL, segments_BL = batch.positions_BL, batch.segments_BL
+        positions_BL, segments_BL, behind = batch.positions_BL, batch.segments_BL, queries.behind
         return Examples(
             behind(found.tokens_BL, 0, self._query),
             behind(segments_BL, -1, segments_BL[row_T, column_T]),
             behind(positions_BL, 0, positions_BL[row_T, column_T]),
-            row_T * (length + int(count_B.max(initial=0))) + slot_T,
+            queries.where_T,
             found.targets_T,
             ranks=Ranks(behind(rank_BL, 0, length + 1), behind(rank_BL, 0, rank_T - 1)),
         )

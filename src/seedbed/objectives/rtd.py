@@ -13,7 +13,7 @@ from seedbed.core.counters import key, uniform
 from seedbed.core.errors import InputError
 from seedbed.objectives import objectives
 from seedbed.objectives.base import Loss
-from seedbed.objectives.detection import Detection, Suspects
+from seedbed.objectives.detection import Detection, Suspects, proposed
 from seedbed.objectives.masking import Mask, masks
 from seedbed.objectives.mlm import MaskedLanguageModeling
 from seedbed.objectives.shares import Share
@@ -120,16 +120,11 @@ class ReplacedTokenDetection(Detection):
 
     def _write(self, generator: Any, network: Any, examples: Generated) -> tuple[Loss, torch.Tensor]:
         """The generator's loss, and a token drawn for each masked one."""
-        from seedbed.models.cross_entropy import linear_cross_entropy
-        from seedbed.models.detection import draw
-
         generator.use_kernel(network.kernel)  # which is chosen when the run begins
         hidden_BLD = generator.hidden(examples.tokens_BL, examples.segments_BL, examples.positions_BL)
         states_TE = generator.head(hidden_BLD.flatten(0, 1).index_select(0, examples.where_T))
         weight_VE, bias_V = generator.output()
-        total, right = linear_cross_entropy(states_TE, weight_VE, bias_V, examples.targets_T)
-        drawn_T = draw(states_TE, weight_VE, bias_V, examples.draws_TK[:, 0])
-        return Loss(total, len(examples.where_T), {"accuracy": right}), drawn_T
+        return proposed(states_TE, weight_VE, bias_V, examples.targets_T, examples.draws_TK[:, 0])
 
     def export(self, network: Any) -> None:
         """The discriminator alone, with plain tables."""
@@ -149,9 +144,10 @@ class ReplacedTokenDetection(Detection):
     def flops_per_token(self, architecture: Architecture, length: int, targets: float) -> float:
         """Of both networks. The generator's logits are for a share `rate` of the tokens, and are computed a second time
         to draw from."""
+        from seedbed.models.detection import generator_flops
+
         a, small = architecture, self._small(architecture)
         tables = small.width if self.sharing == "none" else a.table_width
         rate = sum(self.masking.rate_at((index + 0.5) / 16) for index in range(16)) / 16
-        projection = 6.0 * tables * small.width if tables != small.width else 0.0
-        logits = rate * tables * (6.0 * small.width + 8.0 * small.vocabulary_size)
-        return super().flops_per_token(a, length, targets) + small.flops_per_token(length, 0.0) + projection + logits
+        own = generator_flops(small, length, tables=tables, classes=small.vocabulary_size, targets=rate)
+        return super().flops_per_token(a, length, targets) + own

@@ -42,6 +42,7 @@ class UnrolledDenoising(Objective):
     """
 
     attention: ClassVar[str] = "bidirectional"
+    reshapes: ClassVar[bool] = True
 
     def __init__(self, steps: int = 2, share: float = 0.5, room: float = 0.25) -> None:
         if not 1 <= steps <= 8:

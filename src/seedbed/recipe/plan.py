@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -148,14 +149,20 @@ class Plan:
             return value.known(self._by_name[value.target].fingerprint)
         return value.known(open_as(value).fingerprint)
 
+    def recipe_above(self) -> Recipe:
+        """The recipe with the steps above the one that is being checked: for a step that runs others itself."""
+        above = self._order[: self._order.index(self._adding[-1])]
+        return replace(self.recipe, steps={name: self.recipe.steps[name] for name in above})
+
     @contextmanager
     def _names(self) -> Iterator[None]:
-        """Within it, the types of artifacts know which names exist."""
-        token = kind_of_name.set(self._kind_of_name)
+        """Within it, the types of artifacts know which names exist, and steps that prepare themselves know the plan."""
+        token, own = kind_of_name.set(self._kind_of_name), _under_way.set(self)
         try:
             yield
         finally:
             kind_of_name.reset(token)
+            _under_way.reset(own)
 
     def _kind_of_name(self, name: str) -> str | None:
         if name in self._bodies and self._order.index(name) < self._order.index(self._adding[-1]):
@@ -186,6 +193,14 @@ class Plan:
         if planned is None:
             return open_as(reference).counts
         return planned.artifact.counts if planned.artifact is not None else self.estimate(planned).counts
+
+
+_under_way: ContextVar[Plan] = ContextVar("plan")
+
+
+def plan_under_way() -> Plan:
+    """The plan that a step is being checked for, within its `prepare`."""
+    return _under_way.get()
 
 
 def make_plan(recipe: Recipe, store: Store, only: Iterable[str] | None = None) -> Plan:

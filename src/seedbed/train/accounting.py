@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seedbed.models.architecture import Architecture
     from seedbed.objectives.base import Objective
+    from seedbed.objectives.load import Load
     from seedbed.train.run import Run
 
 
@@ -25,18 +26,23 @@ def flops_per_token(
     length: int,
     targets: float = 1.0,
     objective: Objective | None = None,
+    load: Load | None = None,
 ) -> float:
     """Forward and backward, as the objective has it (or `Architecture.flops_per_token`), with what interventions save
-    or add."""
+    or add; where it gives the network other rows, by what that reads for each token of the batch."""
     interventions = list(interventions)
     factors = [item.flops_factor for item in interventions if hasattr(item, "flops_factor")]
     if objective is None:
         flops = architecture.flops_per_token(length, targets)
-    else:
+    elif load is None:
         flops = objective.flops_per_token(architecture, length, targets)
+    else:
+        flops = load.flops(architecture, objective)
     for name, shape in architecture.shapes().items():
         if name.startswith(("layers.", "decoder.layers.")) and len(shape) == 2:
-            flops += 6.0 * math.prod(shape) * (math.prod(factor(*shape) for factor in factors) - 1)
+            written = name.startswith("decoder.") and ".cross.memory." not in name
+            passed = 1.0 if load is None else load.written if written else load.read
+            flops += passed * 6.0 * math.prod(shape) * (math.prod(factor(*shape) for factor in factors) - 1)
     flops += sum(item.added_flops() for item in interventions if hasattr(item, "added_flops"))
     return flops * math.prod(getattr(item, "passes", 1) for item in interventions)
 

@@ -16,7 +16,7 @@ from seedbed.core import distributed
 from seedbed.core.errors import InputError
 from seedbed.train.gradients import Gradients
 from seedbed.train.metrics import MetricsLog, Progress, describe
-from seedbed.train.passes import Passes
+from seedbed.train.passes import LOAD, Passes
 from seedbed.train.run import Run
 from seedbed.train.signals import StopRequest
 from seedbed.train.state import capture, restore, restore_network
@@ -123,7 +123,9 @@ class Loop:
             self.passes.bring_sampled_gradient(batch)
         losses = self.passes.forward_backward(batch)
         due = self.save_every.due(run.step + 1, time.monotonic() - self._saved_at)
-        totals, (save, halt) = self.passes.add(losses, float(due), float(bool(stop.signal)))
+        load = self.passes.load
+        flags = float(due), float(bool(stop.signal)), load.read, load.pairs, load.written
+        totals, (save, halt, *read) = self.passes.add(losses, *flags)
         run.gradients.scale(1 / max(totals.count, 1.0))
         run.metrics.update({**totals.means(), "targets": int(totals.count)})
         run.measure_gradients()
@@ -141,6 +143,9 @@ class Loop:
         run.positions += batch.tokens_BL.size
         run.pairs += batch.tokens_BL.size * batch.tokens_BL.shape[1]
         run.targets += int(totals.count)
+        for name, number in zip(LOAD, read, strict=True):
+            if run.objective.reshapes:
+                run.count(name, int(number))
         self._tell("after_step")
         return {"save": save > 0, "stop": halt > 0}
 

@@ -15,6 +15,7 @@ import numpy as np
 from seedbed.core import distributed
 from seedbed.core.counters import key
 from seedbed.objectives.base import Loss
+from seedbed.objectives.load import Load
 from seedbed.optim.parameters import evaluation_weights
 from seedbed.train.run import Run, Totals
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from seedbed.train.precision import Precision
     from seedbed.train.sharding import Sharding
 
+# what the loop counts of `Load` where an objective gives the network other rows than the batch's
+LOAD = ("read_positions", "read_pairs", "written_positions")
 _IDLE = slice(0, 0)  # rows of a pass that a process makes for the others' sake
 
 
@@ -35,6 +38,7 @@ class Passes:
     precision: Precision
     micro_tokens: int  # of one pass, at most
     sharding: Sharding | None = None  # of the run's network
+    load: Load = field(default_factory=Load)  # of this process's passes forward and backward of the last step
     _micro_losses: list[tuple[slice, float]] = field(default_factory=list)
 
     def share(self, num_rows: int, rank: int | None = None) -> slice:
@@ -83,6 +87,7 @@ class Passes:
         run = self.run
         assert run.gradients is not None
         examples = self.examples(batch, self.share(len(batch.rows_B)), run.seed, run.progress, run.micro_batches)
+        self.load = self._load(batch, examples)
         run.gradients.clear()
         run.network.train()
         losses: list[Loss] = []
@@ -117,6 +122,12 @@ class Passes:
             for buffer, before in counted:
                 buffer.copy_(before)
         return totals
+
+    def _load(self, batch: Batch, examples: list[tuple[slice, Examples]]) -> Load:
+        if not self.run.objective.reshapes:
+            return Load()
+        own = [(part, example) for part, example in examples if part is not _IDLE]
+        return Load.of(passed for part, example in own for _, passed in example.passes(batch.select(part)))
 
     def bring_sampled_gradient(self, batch: Batch) -> None:
         """The gradient of the same inputs with targets that the network draws itself, for who asks for it."""

@@ -11,10 +11,12 @@ from seedbed.core.artifact import Reference
 from seedbed.core.errors import InputError
 from seedbed.core.schema import walk
 from seedbed.core.step import Call, Estimate
+from seedbed.objectives.load import Load
 from seedbed.train import accounting
 
 VOCABULARY = 16384  # assumed where the tokenizer is not made yet and its step does not say
 _speeds: dict[str, float] = {}
+_loads: dict[str, Load | None] = {}
 
 
 def prepare_data(parameters: dict[str, Any], kind_of: Callable[[Any], str]) -> dict[str, Any]:
@@ -55,9 +57,11 @@ def estimate_pretraining(parameters: dict[str, Any], counts_of: Callable[[Any], 
         count = backbone.num_parameters(size)
         # What they are given of other steps is not made yet, and only training looks at it.
         chosen = [item.build(build_artifact=lambda reference: reference) for item in parameters["interventions"]]
-        share = _share_of_targets(parameters["objective"])
+        load = _expected_load(parameters, size)
+        share = _share_of_targets(parameters["objective"]) if load is None else load.targets
         objective = parameters["objective"].build(build_artifact=lambda reference: reference)
-        flops_per_token = accounting.flops_per_token(backbone.architecture(size), chosen, length, share, objective)
+        architecture = backbone.architecture(size)
+        flops_per_token = accounting.flops_per_token(architecture, chosen, length, share, objective, load)
         speed = partial(_tokens_per_second, parameters, size)
         notes += note
     flops = tokens * flops_per_token if tokens is not None and flops_per_token else None
@@ -116,6 +120,19 @@ def _share_of_targets(objective: Any) -> float:
         schedule = rate.build()
         return sum(schedule((i + 0.5) / 16) for i in range(16)) / 16
     return float(rate) if isinstance(rate, int | float) else 1.0
+
+
+def _expected_load(parameters: dict[str, Any], size: int) -> Load | None:
+    """What the network will read for a token of the data, as the objective makes it of made-up texts; None where it
+    reads the data's own rows."""
+    from seedbed.train.probe import expected_load
+
+    component, length = _without_artifacts(parameters["objective"]), parameters["length"]
+    rows = max(1, min(parameters["micro_tokens"], parameters["batch_tokens"]) // length)
+    known = json.dumps([component.canonical(), size, rows, length], sort_keys=True)
+    if known not in _loads:
+        _loads[known] = expected_load(component.build(), size=size, rows=rows, length=length)
+    return _loads[known]
 
 
 def _without_artifacts(component: Any) -> Any:

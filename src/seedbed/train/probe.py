@@ -6,18 +6,22 @@ Shapes: B rows, L tokens a row, N pieces, V vocabulary.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seedbed.core.counters import integers, key
 from seedbed.data.batch import Batch
+from seedbed.objectives.load import Load
 
 if TYPE_CHECKING:
+    from seedbed.objectives.base import Objective
     from seedbed.train.numerics import Device
     from seedbed.train.precision import Wanted
 
 _SECONDS = 1.2
+_LOOKS = 4  # at an objective, over a run's progress
 _TOKENS = 4096  # of one pass: enough to be as fast as larger ones, little enough for a large model to answer
 
 
@@ -51,7 +55,8 @@ def seconds_per_token(
     network.to(place)
     numerics = settle(network, place, precision, length=length, rows=max(1, micro_tokens // length), saved=None)
     arithmetic = Precision.from_dict(numerics.precision)
-    batch = _random_batch(max(1, min(_TOKENS, micro_tokens, batch_tokens) // length), length, size)
+    rows = max(1, min(_TOKENS, micro_tokens, batch_tokens) // length)
+    batch = _random_batch(rows, length, size, objective.wanted_sources() or ["probe"])
     update = optimizer.build(network)
     passes: list[float] = []
     updates: list[float] = []
@@ -78,12 +83,30 @@ def seconds_per_token(
     return float(np.median(passes[1:]) / batch.num_tokens + np.median(updates[1:]) / batch_tokens)
 
 
-def _random_batch(rows: int, length: int, size: int) -> Batch:
+def expected_load(objective: Objective, *, size: int, rows: int, length: int) -> Load | None:
+    """What a network will read for each token of the data, of rows that hold two texts each: as the objective makes it
+    of random tokens, all through the run; None where it reads the data's own rows."""
+    if not objective.reshapes:
+        return None
+    objective.bind(_stand_in_vocabulary(size, objective.wanted_tokens()))
+    sources = objective.wanted_sources() or ["probe", "another"]
+    batch = _random_batch(max(1, min(rows, _TOKENS // length)), length, size, sources)
+    found = Load()
+    for number in range(_LOOKS):
+        examples = objective.corrupt(batch, seed=number, progress=(number + 0.5) / _LOOKS)
+        found += Load.of(passed for _, passed in examples.passes(batch))
+    return found.over(_LOOKS * batch.tokens_BL.size)
+
+
+def _random_batch(rows: int, length: int, size: int, sources: Sequence[str]) -> Batch:
+    """Two texts that see each other in each row, of sources in turn; of one, they are the same document's."""
     tokens_BL = integers(key(0, "probe"), size, np.arange(rows)[:, None], np.arange(length)[None, :])
     positions_BL = np.tile(np.arange(length), (rows, 1))
-    half = length // 2  # two texts that see each other, of the same document
-    pieces_N6 = np.array([[row, start, half, 0, row, start] for row in range(rows) for start in (0, half)])
-    return Batch(tokens_BL, np.zeros_like(tokens_BL), positions_BL, np.arange(rows), pieces_N6, ("probe",))
+    half, count = length // 2, len(sources)
+    pieces_N6 = np.array(
+        [[row, side * half, half, side % count, row, side * half] for row in range(rows) for side in (0, 1)]
+    )
+    return Batch(tokens_BL, np.zeros_like(tokens_BL), positions_BL, np.arange(rows), pieces_N6, tuple(sources))
 
 
 def _stand_in_vocabulary(size: int, wanted: list[str]) -> Any:

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seedbed.objectives.load import Load
 from seedbed.train.accounting import flops_per_token, memory
 from seedbed.train.metrics import METRICS
+from seedbed.train.passes import LOAD
 
 if TYPE_CHECKING:
     from seedbed.train.numerics import Numerics
@@ -41,13 +43,18 @@ def counts(run: Run, sources: Sources, numerics: Numerics, folder: Path) -> dict
 
 
 def _flops(run: Run) -> float | None:
-    """Of forward and backward, for all positions, logits at targets only, as the interventions change them."""
+    """Of forward and backward, for all positions, logits at targets only, as the interventions change them. Where the
+    objective gives the network other rows than the batch's, the loop has counted what it read."""
     architecture = getattr(run.network, "architecture", None)
     if architecture is None or not run.step:
         return None
     length = round(run.pairs / run.positions)
     share = run.targets / run.positions
-    return flops_per_token(architecture, run.interventions, length, share, run.objective) * run.positions
+    load = None
+    if run.objective.reshapes:
+        read, pairs, written = (run.counts.get(name, 0.0) for name in LOAD)
+        load = Load(read, pairs, written, run.targets).over(run.positions)
+    return flops_per_token(architecture, run.interventions, length, share, run.objective, load) * run.positions
 
 
 def _final(log: Path) -> dict[str, Any]:

@@ -34,6 +34,18 @@ def count_pairs(ids_T: np.ndarray, num_words: int, window: int) -> tuple[np.ndar
     return _merge(keys, weights)
 
 
+def both_directions(
+    keys_P: np.ndarray, weights_P: np.ndarray, num_words: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(rows, columns, weights) of the matrix and its transpose together, sorted by row: a pair counted in both orders
+    stands twice, and once with both weights; a word beside itself has twice its weight."""
+    first, second = np.divmod(keys_P, num_words)
+    keys = np.concatenate([first * num_words + second, second * num_words + first])
+    keys, weights = _merge([keys], [np.concatenate([weights_P, weights_P])])
+    rows, columns = np.divmod(keys, num_words)
+    return rows, columns, weights
+
+
 def _merge(keys: list[np.ndarray], weights: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     all_keys, all_weights = np.concatenate(keys), np.concatenate(weights)
     order = np.argsort(all_keys, kind="stable")

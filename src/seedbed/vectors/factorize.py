@@ -12,6 +12,8 @@ import numpy as np
 
 from seedbed.core.counters import generator
 
+from .cooccurrence import both_directions
+
 if TYPE_CHECKING:
     import torch
 
@@ -27,18 +29,10 @@ def ppmi(
     both directions; zeros are left out, rows are sorted.
     """
     first, second = np.divmod(keys_P, num_words)
-    rows, columns = np.concatenate([first, second]), np.concatenate([second, first])
-    values = np.concatenate([weights_P, weights_P])
-    near_W = np.bincount(rows, values, minlength=num_words)
+    near_W = np.bincount(np.concatenate([first, second]), np.concatenate([weights_P, weights_P]), minlength=num_words)
     smooth_W = near_W**smoothing
     smooth_W *= near_W.sum() / smooth_W.sum()
-    # A pair counted in both orders stands twice; merged below.
-    keys = rows * num_words + columns
-    order = np.argsort(keys, kind="stable")
-    keys, values = keys[order], values[order]
-    starts = np.flatnonzero(np.diff(keys, prepend=-1))
-    keys, values = keys[starts], np.add.reduceat(values, starts)
-    rows, columns = np.divmod(keys, num_words)
+    rows, columns, values = both_directions(keys_P, weights_P, num_words)
     information = np.log(values * near_W.sum() / (near_W[rows] * smooth_W[columns])) - np.log(shift)
     positive = information > 0
     return rows[positive], columns[positive], information[positive].astype(np.float32)
@@ -54,9 +48,9 @@ def singular_vectors(
     """
     import torch
 
-    matrix = _csr(rows, columns, values, num_words)
+    matrix = csr(rows, columns, values, num_words)
     order = np.lexsort((rows, columns))
-    transposed = _csr(columns[order], rows[order], values[order], num_words)
+    transposed = csr(columns[order], rows[order], values[order], num_words)
     num_columns = min(dimensions + _SPARE, num_words)
     start = generator(seed, "word vectors").standard_normal((num_words, num_columns), dtype=np.float32)
     basis_WK = torch.linalg.qr(matrix @ torch.from_numpy(start)).Q
@@ -69,7 +63,8 @@ def singular_vectors(
     return np.asarray(vectors_WD.numpy(), dtype=np.float32)
 
 
-def _csr(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, num_words: int) -> torch.Tensor:
+def csr(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, num_words: int) -> torch.Tensor:
+    """A sparse matrix (words, words) from entries that are sorted by row."""
     import torch
 
     starts = np.searchsorted(rows, np.arange(num_words + 1))

@@ -1,20 +1,17 @@
-"""Texts that a language model writes on, a token at a time.
-
-Shapes: B rows, L tokens a row, D width, V vocabulary.
-"""
+"""Texts that a language model writes on, a token at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-
-from seedbed.core.counters import key, uniform
+from seedbed.core.counters import key
 from seedbed.core.errors import InputError
-from seedbed.models.encoding import Coder, batches, pad
-from seedbed.models.scoring import MAX_LOGITS, MAX_TOKENS, pad_id, settled
+from seedbed.models.encoding import Coder
+from seedbed.models.scoring import pad_id, settled
+from seedbed.models.writing.choice import Choice
+from seedbed.models.writing.loop import write
+from seedbed.models.writing.reading import NetworkReader
 
 if TYPE_CHECKING:
     from seedbed.models.artifact import Model
@@ -24,8 +21,7 @@ class Continuing:
     """Writes on, by what the model thinks stands in a mask behind the text, or behind the text if it is causal.
 
     Of a text that is too long for the model (or for `max_length`) the last tokens are what it sees. Special tokens are
-    never written. `flops` are those of the matrix products so far: a third of what `flops_per_token` has for forward
-    and backward.
+    never written. `temperature`, `top_k` and `top_p` as of `Choice`. `flops` are those of the matrix products so far.
     """
 
     def __init__(
@@ -35,6 +31,8 @@ class Continuing:
         max_length: int,
         temperature: float,
         seed: int,
+        top_k: int | None = None,
+        top_p: float | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.network = settled(model.network(say=say))
@@ -48,47 +46,27 @@ class Continuing:
             self.behind = [vocabulary.mask, *self.coder.suffix]
         self.room = self.coder.max_length - len(self.coder.prefix) - len(self.behind)
         self.pad = pad_id(vocabulary)
-        self.forbidden_V = torch.from_numpy(vocabulary.special_V.copy())
-        self.temperature, self.stream, self.flops = temperature, key(seed, "continuations", "token"), 0.0
+        stream = key(seed, "continuations", "token")
+        self.choice = Choice(vocabulary.special_V, temperature, top_k, top_p, stream=stream, noise="each")
+        self.flops = 0.0
 
     def written(self, texts: Sequence[str], tokens: Sequence[int], numbers: Sequence[int]) -> list[str]:
         """What the model adds to each text in so many tokens. `numbers` are the texts' counters: what is drawn for one
         depends on nothing else."""
-        before = [encoding.ids for encoding in self.coder.encode(texts)]
-        rows = [list(ids) for ids in before]
-        lengths = [min(len(row) + number, self.room) for row, number in zip(rows, tokens, strict=True)]
-        block = max(1, MAX_LOGITS // len(self.forbidden_V))
-        for chosen in batches(lengths, MAX_TOKENS):
-            for start in range(0, len(chosen), block):
-                self._extend(rows, [(int(row), tokens[row], numbers[row]) for row in chosen[start : start + block]])
-        return [self._text(old, row[len(old) :]) for old, row in zip(before, rows, strict=True)]
+        before = [list(encoding.ids) for encoding in self.coder.encode(texts)]
+        readers: list[NetworkReader] = []
+        lengths = [min(len(row) + number, self.room) for row, number in zip(before, tokens, strict=True)]
+        found = write(
+            lambda rows: self._opened(readers), before, tokens, self.choice, lengths=lengths, counters=numbers
+        )
+        self.flops += sum(reader.flops for reader in readers)
+        return [self._text(old, new) for old, new in zip(before, found, strict=True)]
 
-    def _extend(self, rows: list[list[int]], wanted: list[tuple[int, int, int]]) -> None:
-        """The rows of `wanted` (row, number of tokens, counter) get their tokens, one a pass; who has all is out."""
-        for place in range(max(number for _, number, _ in wanted)):
-            live = [(row, counter) for row, number, counter in wanted if number > place]
-            seen = [[*self.coder.prefix, *rows[row][-self.room :], *self.behind] for row, _ in live]
-            logits_BV = self._logits(seen)
-            if self.temperature:
-                counters_B1 = np.array([counter for _, counter in live], dtype=np.uint64)[:, None]
-                drawn_BV = uniform(self.stream, counters_B1, place, np.arange(logits_BV.shape[1])[None])
-                gumbel_BV = -np.log(-np.log(np.maximum(drawn_BV, 2.0**-54)))
-                logits_BV = logits_BV / self.temperature + torch.from_numpy(gumbel_BV)
-            for (row, _), token in zip(live, logits_BV.argmax(1).tolist(), strict=True):
-                rows[row].append(token)
-
-    @torch.no_grad()
-    def _logits(self, seen: list[list[int]]) -> torch.Tensor:
-        """Of the next token of each row (B, V, float64); special tokens have minus infinity."""
-        tokens_BL, segments_BL = pad(seen, self.pad, "cpu")
-        lengths_B = np.array([len(row) for row in seen])
-        column_B = torch.from_numpy(lengths_B - max(len(self.behind), 1))
-        hidden_BD = self.network.hidden(tokens_BL, segments_BL)[torch.arange(len(seen)), column_B]
-        logits_BV = self.network.logits(hidden_BD).double()[:, : len(self.forbidden_V)]
-        for length, rows in zip(*np.unique(lengths_B, return_counts=True), strict=True):
-            each = self.network.architecture.flops_per_token(int(length), 1 / int(length)) / 3
-            self.flops += float(each * length * rows)
-        return logits_BV.masked_fill(self.forbidden_V, -torch.inf)
+    def _opened(self, readers: list[NetworkReader]) -> NetworkReader:
+        """One more of the readers."""
+        before, behind = self.coder.prefix, self.behind
+        readers.append(NetworkReader(self.network, before=before, behind=behind, room=self.room, pad=self.pad))
+        return readers[-1]
 
     def _text(self, before: list[int], new: list[int]) -> str:
         """The new tokens as text behind the old ones: whether a blank is between them is the tokenizer's affair."""

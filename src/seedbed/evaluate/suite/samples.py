@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.corpus.artifact import Corpus
 from seedbed.evaluate import tasks
 from seedbed.evaluate.task import EvaluationContext, Items, Measure, SystemRun, TaskResult
 from seedbed.optim.checks import check_counts
+
+if TYPE_CHECKING:
+    from seedbed.models.writing.choice import Choice
+    from seedbed.models.writing.reading import Rows
 
 
 @tasks.register("samples", papers=["038"])
@@ -20,7 +26,9 @@ class Samples:
     corpus, split: where beginnings come from, `prompt` tokens of each, as many documents as `samples`. pattern: a
     regular expression that is looked for in what was written behind them. mark: a special token before each beginning,
     such as the control token of the objective `conditional_lm`. most: tokens that are written at most; the tokenizer's
-    end ends a text sooner. Tokens are drawn from what the model predicts, special ones but the end left out.
+    end ends a text sooner. Tokens are drawn from what the model predicts, special ones but the end left out; at a
+    `temperature` (0: the likeliest), of the `top_k` likeliest ones, and of the fewest that together have a share
+    `top_p` of the chances (None: of all).
 
     Systems: the model; the same network untrained; the documents' own text of about that length (`corpus`). Metrics:
     `rate`, the share of texts in which it is found; `tokens` a text. Items are the texts. Intervals draw texts.
@@ -36,8 +44,14 @@ class Samples:
         prompt: int = 4,
         most: int = 48,
         samples: int = 200,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
         name: str = "samples",
     ) -> None:
+        from seedbed.models.writing.choice import check_draws
+
+        check_draws(temperature, top_k, top_p)
         check_counts(prompt=prompt, most=most, samples=samples)
         try:
             self.pattern = re.compile(pattern)
@@ -45,10 +59,11 @@ class Samples:
             raise InputError("pattern", f"is no regular expression: {error}", value=pattern) from None
         self.corpus, self.split, self.mark, self.prompt = corpus, split, mark, prompt
         self.most, self.samples, self.name = most, samples, name
+        self.temperature, self.top_k, self.top_p = temperature, top_k, top_p
 
     def run(self, context: EvaluationContext) -> TaskResult:
         from seedbed.evaluate.documents import sample_documents
-        from seedbed.evaluate.sampling import continued
+        from seedbed.models.writing.choice import Choice
 
         context.require("causal", self.name, instead="masked_accuracy")
         vocabulary, coder = context.vocabulary, context.coder(context.trained.max_length)
@@ -68,15 +83,25 @@ class Samples:
         if end is not None:
             forbidden_V[end] = False
         own = [ids[self.prompt : self.prompt + self.most] for ids in whole]
+        stream = key(context.seed, "continued")
+        choice = Choice(forbidden_V, self.temperature, self.top_k, self.top_p, stream=stream)
+        stops = [] if end is None else [[end]]
         runs = []
         for system, seed in context.systems(trains=False):
             network = context.frozen(system, seed or 0)
-            said = continued(network, prompts, self.most, seed=context.seed, end=end, forbidden_V=forbidden_V)
+            said = self._said(network, prompts, choice, stops)
             runs.append(self._scored(system, seed, said, coder.tokenizer.decode_batch(said)))
         if context.baselines:
             runs.append(self._scored("corpus", None, own, coder.tokenizer.decode_batch(own)))
         counts = {"texts": len(whole), "too_short": len(documents) - len(whole)}
         return TaskResult(runs, {"rate": False, "tokens": True}, [], counts)
+
+    def _said(self, network: Any, prompts: Rows, choice: Choice, stops: list[list[int]]) -> list[list[int]]:
+        from seedbed.models.writing.loop import write
+        from seedbed.models.writing.reading import NetworkReader
+
+        lengths = [len(row) + self.most for row in prompts]
+        return write(lambda rows: NetworkReader(network), prompts, self.most, choice, lengths=lengths, stops=stops)
 
     def _scored(self, system: str, seed: int | None, said: list[list[int]], texts: list[str]) -> SystemRun:
         found_U = np.array([float(bool(self.pattern.search(text))) for text in texts])

@@ -32,9 +32,8 @@ class TextToText:
     matches, of what is written greedily, and bits of the target (its end included) for each of its bytes, where the
     network is shown what goes before. With `epochs: 0` nothing is trained: the models write as they come. `mode` is the
     token before each source of a model that was trained with modes. Longer sources and targets are cut at the end, and
-    counted. Cost: a source is encoded once; for each token that is written, what is written so far goes through the
-    decoder again (there is no cache of keys), of a decoder alone with the source before it, so `max_target` and
-    `max_test` are small.
+    counted. Cost: a source is read once, and each token that is written (docs/writing.md); an encoder reads
+    both again for each token.
 
     `bidirectional` says how an encoder writes, which then is fine-tuned for it: token by token as a prefix decoder
     (`causal`), or with a mask where the next token goes, trained with masks in the target (`masked`) or beside it

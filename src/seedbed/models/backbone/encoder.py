@@ -46,7 +46,8 @@ class Encoder(Described):
     mixer: what stands in place of attention, or a list of such (and None, attention) that is repeated over the layers;
         see docs/mixers.md.
     feed: likewise what stands in place of the dense feedforward.
-    shared: all layers have the same weights, but for their norms (of a list of mixers the layers of one place in it).
+    shared: all layers have the same weights, but for their norms (of a list of mixers the layers of one place in it);
+        "all": these too, as in ALBERT (Lan et al., 2020), whose class are then BERT's with an `embedding_width`.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Encoder(Described):
         kernel: Literal["auto", "products", "sdpa", "flex"] = "auto",
         mixer: Annotated[object, mixers] | list[Annotated[object, mixers] | None] | None = None,
         feed: Annotated[object, feedforwards] | list[Annotated[object, feedforwards] | None] | None = None,
-        shared: bool = False,
+        shared: bool | Literal["all"] = False,
     ) -> None:
         self.configuration: dict[str, Any] = {k: v for k, v in locals().items() if k != "self"}
         self.kernel = kernel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seedbed.core.errors import unknown_key
-from seedbed.models.families import bart, bert, electra, llama, longformer, modernbert, own, t5
+from seedbed.models.families import albert, bart, bert, electra, llama, longformer, modernbert, own, t5
 from seedbed.models.families.base import Family, Part
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 STOCK: tuple[Family, ...] = (
     bert.Bert(),
     electra.Electra(),
+    albert.Albert(),
     longformer.Longformer(),
     modernbert.ModernBert(),
     llama.Llama(),
@@ -25,9 +26,10 @@ FAMILIES: dict[str, Family] = {family.model_type: family for family in (*STOCK, 
 
 def family_of(architecture: Architecture) -> Family:
     """The stock class that is exactly this network; our own format if there is none."""
-    if architecture.composed or architecture.copies > 1 or architecture.sparse or architecture.energy_steps:
+    if architecture.copies > 1 or architecture.sparse or architecture.energy_steps:
         return FAMILIES["seedbed"]
-    return next((family for family in STOCK if family.describes(architecture)), FAMILIES["seedbed"])
+    fitting = [FAMILIES["albert"]] if architecture.composed else STOCK
+    return next((family for family in fitting if family.describes(architecture)), FAMILIES["seedbed"])
 
 
 def stock_name(architecture: Architecture) -> str | None:

@@ -38,6 +38,7 @@ class Experts(Block):
 
     serves: ClassVar[tuple[str, ...]] = ("bidirectional", "causal", "prefix")
     packed: ClassVar[bool] = True
+    goes_on: ClassVar[bool] = True
 
     def __init__(
         self,

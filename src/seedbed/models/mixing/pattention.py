@@ -30,6 +30,7 @@ class Pattention(Block):
 
     serves: ClassVar[tuple[str, ...]] = ("bidirectional", "causal", "prefix")
     packed: ClassVar[bool] = True
+    goes_on: ClassVar[bool] = True
 
     def __init__(self, tokens: int | None = None, scale: int | None = None) -> None:
         check_sizes(tokens, scale)

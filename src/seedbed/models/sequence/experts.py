@@ -6,7 +6,7 @@ I inputs and O outputs of an expert.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch.nn import functional
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from seedbed.models.feeding.experts import Balance
 
 Tensor = torch.Tensor
+Concentration = Literal["concentration"]
 
 
 class Routing:
@@ -51,12 +52,15 @@ class Routing:
         """The sum of what a token's experts gave, each times its probability (T, O)."""
         return (self.collected(y_NO) * self.gates_TK[:, :, None].to(y_NO.dtype)).sum(1)
 
-    def balance(self, kind: Balance, valid_BL: Tensor) -> Tensor:
-        """The loss of each row (B), in float32; of a row without tokens 0."""
+    def balance(self, kind: Balance | Concentration, valid_BL: Tensor) -> Tensor:
+        """The loss of each row (B), in float32; of a row without tokens 0. `concentration` is the entropy of the mean
+        probabilities, which is small where a row needs few experts."""
         rows, length = valid_BL.shape
         share_BL1 = (valid_BL / valid_BL.sum(1, keepdim=True).clamp(min=1)).unsqueeze(-1)
         chances_BLX = self.chances_TX.view(rows, length, -1)
         mean_BX = (chances_BLX * share_BL1).sum(1)
+        if kind == "concentration":
+            return -torch.xlogy(mean_BX, mean_BX).sum(-1)
         if kind == "information":
             own_BLX, all_BX = (torch.xlogy(p, p) for p in (chances_BLX, mean_BX))
             return all_BX.sum(-1) - (own_BLX * share_BL1).sum((1, 2))
@@ -65,14 +69,17 @@ class Routing:
 
 
 class Routed(Part):
-    """What has experts, and a router over them."""
+    """What has experts, and a router over them. `balance` and `weight` may be set to another loss while it is trained
+    on; where `used_X` is given, the numbers of tokens that the experts get are added to it."""
 
     router: Linear
     router_in: Linear
+    balance: Balance | Concentration
 
     def __init__(self, block: Any, *given: Any) -> None:
         super().__init__(block, *given)
         self.top, self.balance, self.weight = block.top, block.balance, block.weight
+        self.used_X: Tensor | None = None
 
     def route(self, x_BLD: Tensor, context: Context) -> Routing:
         """The tokens' experts; adds the loss that keeps all in use."""
@@ -80,10 +87,14 @@ class Routed(Part):
         if hasattr(self, "router_in"):
             inner_TD = functional.gelu(self.router_in(inner_TD))
         found = Routing(self.router(inner_TD), self.top)
-        if self.weight and torch.is_grad_enabled():
+        if self.used_X is not None or (self.weight and torch.is_grad_enabled()):
             segments_BL = context.segments_BL
             valid_BL = x_BLD.new_ones(x_BLD.shape[:2]) if segments_BL is None else segments_BL >= 0
-            context.add_loss("balance", self.weight * found.balance(self.balance, valid_BL.float()))
+        if self.used_X is not None:
+            self.used_X += torch.bincount(found.chosen_TK[valid_BL.flatten() > 0].flatten(), minlength=found.experts)
+        if self.weight and torch.is_grad_enabled():
+            name = "concentration" if self.balance == "concentration" else "balance"
+            context.add_loss(name, self.weight * found.balance(self.balance, valid_BL.float()))
         return found
 
 

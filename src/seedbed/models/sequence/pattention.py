@@ -58,5 +58,7 @@ class PattentionMixer(PattentionFeed):
         )
         projected = torch.cat([look_up(x_BLD, *lookup, self.scale) for lookup in lookups], -1)
         q, k, v = split_heads(projected, a.heads, a.kv_heads, context.rope)
+        if context.kept is not None:
+            k, v = context.kept.extended(k, v)
         mixed = attend(q, k, v, context.mask, causal=context.causal, kernel=context.kernel)
         return super().forward(merge_heads(mixed), context)

@@ -95,15 +95,32 @@ def denoised(
     return as_examples(source.only(lost_S), target.only(lost_S), texts.row_S[lost_S], rows, kind, marks, mode)
 
 
+def pieces_under(texts: Texts, batch: Batch) -> np.ndarray:
+    """Which of the batch's pieces each text is (S), as an index of `pieces_N6`; of one of several pieces, the first."""
+    width = batch.tokens_BL.shape[1]
+    order_N = np.lexsort((batch.pieces_N6[:, 1], batch.pieces_N6[:, 0]))
+    place_N = batch.pieces_N6[order_N, 0] * width + batch.pieces_N6[order_N, 1]
+    piece_S = np.searchsorted(place_N, texts.row_S * width + texts.column_S, side="right") - 1
+    return np.asarray(order_N[piece_S])
+
+
 def as_examples(
-    source: Ragged, target: Ragged, row_S: np.ndarray, rows: int, kind: Kind, marks: Marks, mode: int | None = None
+    source: Ragged,
+    target: Ragged,
+    row_S: np.ndarray,
+    rows: int,
+    kind: Kind,
+    marks: Marks,
+    mode: int | np.ndarray | None = None,
 ) -> Examples:
-    """What is read, with a mode's token before it, and what is to be written for it; both get their end."""
+    """What is read, with a mode's token before it (one for all, or S), and what is to be written for it; both get their
+    end."""
     count = len(row_S)
     end = Ragged.same(marks.end, count)
     source, target = join(source, end), join(target, end)
     if mode is not None:
-        source = join(Ragged.same(mode, count), source)
+        modes_S = np.broadcast_to(np.asarray(mode, np.int64), (count,))
+        source = join(Ragged(modes_S, np.ones(count, np.int64)), source)
     if kind == "prefix":
         return _as_prefix(source, target, row_S, rows, marks)
     is_last_N = target.place_N == target.lengths_S[target.sequence_N] - 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from seedbed.objectives.denoising.pairs import Kind, Marks
 from seedbed.objectives.prediction import TokenPrediction
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 class Writing(TokenPrediction):
     """Base: what writes is an encoder-decoder, or a decoder that reads the other text as a prefix (`network`); a token,
     the `mode`, may stand before what is read."""
+
+    reshapes: ClassVar[bool] = True
 
     def __init__(self, network: Kind, mode: str | None = None) -> None:
         self.attention: Kind = network  # type: ignore[misc]

@@ -35,10 +35,10 @@ class Entities(Mask):
     entities would be more than the rate they are chosen less, and where only entities are chosen and these are too few,
     all are.
 
-    Entities are the phrases of `lexicon` (from `read_lexicon`, a list of names, sentiment words or tagged nouns, or
-    from `find_collocations`), or without one words with a capital, those next to each other as one; at a sentence's
-    beginning only if the next word has one too. Not here: recognizers of entities and of parts of speech, which both
-    papers run over their corpora.
+    Entities are the phrases of `lexicon` (from `read_lexicon`, a list of names, sentiment words or tagged nouns, from
+    `find_content_words` or `find_collocations`), or without one words with a capital, those next to each other as one;
+    at a sentence's beginning only if the next word has one too. Not here: recognizers of entities and
+    of parts of speech, which both papers run over their corpora.
     """
 
     def __init__(

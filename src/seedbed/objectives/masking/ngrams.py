@@ -21,8 +21,8 @@ class Ngrams(Mask):
     `lexicon` is made by `find_collocations`: with `measure: pmi` it is PMI-Masking (Levine et al., 2021), with `t_test`
     the lexicon of ERNIE-Gram (Xiao et al., 2021). Where phrases overlap the longer one counts, of equal ones a random
     one, as in the first paper; the second parts a text by maximum matching. Units are chosen independently, where
-    PMI-Masking draws them until 15% of a sequence is full. Not here, of the second paper: an n-gram as one [MASK] with
-    a class of its own, and its generator.
+    PMI-Masking draws them until 15% of a sequence is full. An n-gram as one mask with a class of its own, and the
+    second paper's generator, are the objective `ngram_mlm`.
     """
 
     def __init__(self, lexicon: Lexicon) -> None:

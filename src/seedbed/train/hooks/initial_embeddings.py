@@ -6,7 +6,7 @@ table.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -39,6 +39,8 @@ class InitialEmbeddings(Intervention):
     and the saved model is an ordinary one.
     """
 
+    elementwise: ClassVar[bool] = True
+
     def __init__(self, vectors: WordVectors, weight: float = 1.0) -> None:
         if not 0 < weight <= 1:
             raise InputError("weight", "must lie above 0, up to 1", value=weight)
@@ -61,10 +63,10 @@ class InitialEmbeddings(Intervention):
             problem = "none of the tokenizer's tokens is part of a word with a vector"
             raise InputError("initial_embeddings.vectors", problem, value=str(self.vectors.path))
         table_VE = network.embedding.weight
+        where_N = torch.from_numpy(known_N).to(table_VE.device)
         with torch.no_grad():
-            rows_NE = table_VE[torch.from_numpy(known_N).to(table_VE.device)].float().cpu().numpy()
-            new_NE = blend(rows_NE, found_ND[known_N], self.weight, seed)
-            table_VE[torch.from_numpy(known_N).to(table_VE.device)] = torch.from_numpy(new_NE).to(table_VE)
+            new_NE = blend(table_VE[where_N].float().cpu().numpy(), found_ND[known_N], self.weight, seed)
+            table_VE[where_N] = torch.from_numpy(new_NE).to(table_VE)
         self._said = f"{len(known_N):,} of {len(found_ND):,} tokens begin with a word vector"
 
     def on_start(self, run: Run) -> None:

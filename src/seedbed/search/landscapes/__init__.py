@@ -1,0 +1,1 @@
+"""Response surfaces: points to values, without training. One file each."""

@@ -1,0 +1,1 @@
+"""Searchers. One file each."""
