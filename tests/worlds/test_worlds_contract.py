@@ -26,6 +26,7 @@ COLUMNS = {
     "cloze": {"text", "start", "end"},
     "completion": {"text", "start", "end"},
     "similarity": {"first", "second", "score"},
+    "multiple_choice": {"text", "choices", "label", "hops"},
     "alignment": {"first", "second", "first_words", "second_words", "links"},
 }
 

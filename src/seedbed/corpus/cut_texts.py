@@ -7,12 +7,12 @@ import json
 import re
 from typing import Any, Literal, get_args
 
+from seedbed.core.checks import check_counts
 from seedbed.core.counters import integers, key
 from seedbed.core.errors import InputError
 from seedbed.core.step import StepContext, step
 from seedbed.corpus.artifact import Corpus
 from seedbed.corpus.labels import PARTS, Labels
-from seedbed.optim.checks import check_counts
 
 Ask = Literal["continue", "fill"]
 GAP = "___"

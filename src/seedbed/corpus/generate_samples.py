@@ -75,8 +75,8 @@ def generate_samples(
     was added, is in quarantine. Cost, in `flops`: a forward pass over the sentence for every token; of a decoder that
     keeps what it has read (docs/writing.md) one over the prompt, and over one token for every further one.
     """
+    from seedbed.core.checks import check_counts, check_share
     from seedbed.models.writing.choice import check_draws
-    from seedbed.optim.checks import check_counts, check_share
 
     from .neural.continuing import Continuing
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from seedbed.core.checks import check_share
 from seedbed.objectives import objectives
 from seedbed.objectives.base import Loss
 from seedbed.objectives.prediction import target_states
 from seedbed.objectives.reward_weighted_lm import Rewarded, RewardWeightedLanguageModeling
-from seedbed.optim.checks import check_share
 
 if TYPE_CHECKING:
     import torch

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from seedbed.core.checks import check_positive, check_rate
 from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.objectives import objectives
@@ -18,7 +19,6 @@ from seedbed.objectives.denoising.languages import Languages
 from seedbed.objectives.denoising.pairs import Kind, Marks, as_examples, texts_of
 from seedbed.objectives.denoising.ragged import Ragged
 from seedbed.objectives.prediction import cross_entropy, target_states, with_auxiliary
-from seedbed.optim.checks import check_positive, check_rate
 
 if TYPE_CHECKING:
     from seedbed.data.batch import Batch

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from seedbed.core.checks import check_share
 from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.models.network import Ranks
@@ -19,7 +20,6 @@ from seedbed.objectives.denoising.poisson import poisson_spans
 from seedbed.objectives.denoising.ragged import Ragged, in_rows, join
 from seedbed.objectives.denoising.spans import Spans, Texts
 from seedbed.objectives.prediction import TokenPrediction
-from seedbed.optim.checks import check_share
 from seedbed.vocabulary.artifact import SENTINELS
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from seedbed.core.checks import check_share
 from seedbed.core.counters import key, uniform
 from seedbed.core.errors import InputError
 from seedbed.objectives import objectives
@@ -16,7 +17,6 @@ from seedbed.objectives.base import Examples
 from seedbed.objectives.clm import CausalLanguageModeling
 from seedbed.objectives.prediction import TokenPrediction
 from seedbed.objectives.rewards import Rewards
-from seedbed.optim.checks import check_share
 
 if TYPE_CHECKING:
     from seedbed.data.batch import Batch

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 
+from seedbed.core.checks import check_counts, check_rate
 from seedbed.core.counters import key, uniform
 from seedbed.objectives import objectives
 from seedbed.objectives.base import Loss
@@ -18,7 +19,6 @@ from seedbed.objectives.detection import Detection, Suspects
 from seedbed.objectives.masking import Mask, masks
 from seedbed.objectives.mlm import MaskedLanguageModeling
 from seedbed.objectives.shares import Share
-from seedbed.optim.checks import check_counts, check_rate
 
 if TYPE_CHECKING:
     from seedbed.data.batch import Batch

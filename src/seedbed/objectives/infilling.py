@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seedbed.core.checks import check_share
 from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.objectives import objectives
@@ -20,7 +21,6 @@ from seedbed.objectives.denoising.ragged import Ragged
 from seedbed.objectives.denoising.sentences import Sentences, sentence_ends
 from seedbed.objectives.denoising.spans import Texts
 from seedbed.objectives.denoising.writing import Writing
-from seedbed.optim.checks import check_share
 
 if TYPE_CHECKING:
     from seedbed.data.batch import Batch

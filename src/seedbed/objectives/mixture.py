@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 
+from seedbed.core.checks import check_rate
 from seedbed.core.counters import key, uniform
 from seedbed.core.errors import InputError, unknown_key
 from seedbed.objectives import objectives
@@ -19,7 +20,6 @@ from seedbed.objectives.base import Examples, Loss, Objective, moved
 from seedbed.objectives.joining import joined
 from seedbed.objectives.prediction import TokenPrediction, cross_entropy, target_states
 from seedbed.objectives.shares import Share, shares_at
-from seedbed.optim.checks import check_rate
 
 if TYPE_CHECKING:
     import torch

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 
+from seedbed.core.checks import check_share
 from seedbed.core.counters import integers, key, uniform
 from seedbed.core.errors import InputError
 from seedbed.objectives import objectives
@@ -16,7 +17,6 @@ from seedbed.objectives.base import Examples
 from seedbed.objectives.masking import Mask, Rows, masks
 from seedbed.objectives.prediction import TokenPrediction
 from seedbed.objectives.shares import Share, share_at
-from seedbed.optim.checks import check_share
 
 if TYPE_CHECKING:
     from seedbed.data.batch import Batch

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from seedbed.core.checks import check_rate
 from seedbed.core.errors import InputError
 from seedbed.objectives import objectives
 from seedbed.objectives.base import Examples, Loss, Objective
 from seedbed.objectives.clm import CausalLanguageModeling, followers
 from seedbed.objectives.prediction import cross_entropy
-from seedbed.optim.checks import check_rate
 
 if TYPE_CHECKING:
     from seedbed.data.batch import Batch

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from seedbed.core.checks import check_rate
 from seedbed.core.counters import key, uniform
 from seedbed.core.errors import InputError
 from seedbed.models.network import Ranks
@@ -23,7 +24,6 @@ from seedbed.objectives.masking.phrases import Phrases
 from seedbed.objectives.prediction import cross_entropy, with_auxiliary
 from seedbed.objectives.queries import Queries, check_placed
 from seedbed.objectives.shares import Share, share_at
-from seedbed.optim.checks import check_rate
 
 if TYPE_CHECKING:
     import torch

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 
+from seedbed.core.checks import check_share
 from seedbed.core.counters import key, uniform
 from seedbed.core.errors import InputError
 from seedbed.objectives import objectives
@@ -18,7 +19,6 @@ from seedbed.objectives.masking import Mask, masks
 from seedbed.objectives.mlm import MaskedLanguageModeling
 from seedbed.objectives.prediction import cross_entropy, with_auxiliary
 from seedbed.objectives.shares import Share
-from seedbed.optim.checks import check_share
 
 if TYPE_CHECKING:
     from seedbed.data.batch import Batch

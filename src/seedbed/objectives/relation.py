@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 
+from seedbed.core.checks import check_rate
 from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.data.batch import KINDS, Kind
@@ -20,7 +21,6 @@ from seedbed.objectives.mlm import MaskedLanguageModeling
 from seedbed.objectives.pairing import Framing
 from seedbed.objectives.prediction import cross_entropy
 from seedbed.objectives.shares import Share
-from seedbed.optim.checks import check_rate
 
 if TYPE_CHECKING:
     from seedbed.data.batch import Batch

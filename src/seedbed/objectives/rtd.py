@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+from seedbed.core.checks import check_rate
 from seedbed.core.counters import key, uniform
 from seedbed.core.errors import InputError
 from seedbed.objectives import objectives
@@ -17,7 +18,6 @@ from seedbed.objectives.detection import Detection, Suspects, proposed
 from seedbed.objectives.masking import Mask, masks
 from seedbed.objectives.mlm import MaskedLanguageModeling
 from seedbed.objectives.shares import Share
-from seedbed.optim.checks import check_rate
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from seedbed.core.checks import check_share
 from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.objectives import objectives
@@ -19,7 +20,6 @@ from seedbed.objectives.denoising.sentences import Sentences, beginnings, gather
 from seedbed.objectives.denoising.writing import Writing
 from seedbed.objectives.gap_sentences import important
 from seedbed.objectives.shares import Share, shares_at
-from seedbed.optim.checks import check_share
 
 if TYPE_CHECKING:
     from seedbed.data.batch import Batch

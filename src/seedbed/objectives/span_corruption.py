@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seedbed.core.checks import check_positive
 from seedbed.core.errors import InputError
 from seedbed.objectives import objectives
 from seedbed.objectives.base import Examples
@@ -16,7 +17,6 @@ from seedbed.objectives.denoising.pairs import Kind, denoised, texts_of
 from seedbed.objectives.denoising.ragged import Ragged
 from seedbed.objectives.denoising.spans import Spans, random_spans, rolled
 from seedbed.objectives.denoising.writing import Writing
-from seedbed.optim.checks import check_positive
 from seedbed.vocabulary.artifact import SENTINELS
 
 if TYPE_CHECKING:

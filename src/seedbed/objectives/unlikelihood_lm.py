@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from seedbed.core.checks import check_rate
 from seedbed.objectives import objectives
 from seedbed.objectives.base import Examples, Loss, Objective
 from seedbed.objectives.clm import CausalLanguageModeling
 from seedbed.objectives.prediction import cross_entropy, target_states
 from seedbed.objectives.rewards import Rewards
-from seedbed.optim.checks import check_rate
 
 if TYPE_CHECKING:
     import torch

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from seedbed.core.checks import check_rate
 from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.objectives import objectives
@@ -16,7 +17,6 @@ from seedbed.objectives.base import Loss, Objective
 from seedbed.objectives.denoising.pairs import Marks, texts_of
 from seedbed.objectives.denoising.unrolled import Canvas, Unrolled, unrolled_loss
 from seedbed.objectives.prefix_lm import cut_in_two
-from seedbed.optim.checks import check_rate
 
 if TYPE_CHECKING:
     from seedbed.data.batch import Batch

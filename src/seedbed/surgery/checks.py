@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from seedbed.core.checks import check_positive, check_rate
 from seedbed.core.errors import InputError
-from seedbed.optim.checks import check_positive, check_rate
 
 
 def check_learning(steps: int, lr: float, noise: float) -> None:

@@ -51,9 +51,9 @@ def replace_attention(
     and at its end), tokens, FLOPs. Not here: the paper's third stage (longer rows and preferences), which `pretrain`
     can do on the result.
     """
+    from seedbed.core.checks import check_positive
     from seedbed.models.save import save_model
     from seedbed.models.transformer import Transformer
-    from seedbed.optim.checks import check_positive
     from seedbed.surgery.distilling import Teaching
     from seedbed.train.numerics import find_device
     from seedbed.train.pretrain import check_sizes

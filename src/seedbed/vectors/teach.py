@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seedbed.core.checks import check_counts, check_share
 from seedbed.core.directions import unit
 from seedbed.core.errors import InputError
 from seedbed.core.step import StepContext, step
 from seedbed.corpus.artifact import Corpus
 from seedbed.corpus.labels import LabeledData, Labels
 from seedbed.data.metadata import check_field
-from seedbed.optim.checks import check_counts, check_share
 from seedbed.vocabulary.artifact import Tokenizer
 
 from .artifact import WordVectors

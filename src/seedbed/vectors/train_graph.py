@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seedbed.core.checks import check_counts, check_positive
 from seedbed.core.errors import InputError
 from seedbed.core.step import StepContext, step
 from seedbed.corpus.artifact import Corpus
 from seedbed.data.metadata import check_field
-from seedbed.optim.checks import check_counts, check_positive
 from seedbed.vocabulary.artifact import Tokenizer
 
 from .artifact import WordVectors

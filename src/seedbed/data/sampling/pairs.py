@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from seedbed.core.checks import check_counts, check_rate
 from seedbed.core.counters import key, uniform
 from seedbed.core.errors import InputError
 from seedbed.data import Sampler, samplers
@@ -18,7 +19,6 @@ from seedbed.data.order import MIN_PIECE, Piece
 from seedbed.data.rows import Row
 from seedbed.data.sampling.links import SIMILAR, Links, check_links, find_links
 from seedbed.data.stream import Mixture, PaddedStream
-from seedbed.optim.checks import check_counts, check_rate
 
 MARKS = 3  # the special tokens around two texts: [CLS] first [SEP] second [SEP]
 _TRIES = 16  # at a document that is neither the first text's own nor linked with it

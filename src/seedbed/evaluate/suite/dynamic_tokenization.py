@@ -3,11 +3,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
+from seedbed.core.checks import check_counts, check_share
 from seedbed.core.errors import InputError
 from seedbed.corpus.labels import LabeledData
 from seedbed.evaluate import tasks
 from seedbed.evaluate.task import EvaluationContext, TaskResult
-from seedbed.optim.checks import check_counts, check_share
 from seedbed.surgery.tokenizer_hypernetwork.artifact import TokenizerHypernetwork
 
 if TYPE_CHECKING:

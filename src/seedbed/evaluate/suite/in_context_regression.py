@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seedbed.core.checks import check_counts
 from seedbed.core.counters import key
 from seedbed.evaluate import tasks
 from seedbed.evaluate.task import EvaluationContext, Items, Measure, SystemRun, TaskResult
-from seedbed.optim.checks import check_counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable

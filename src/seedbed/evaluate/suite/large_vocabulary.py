@@ -3,11 +3,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from seedbed.core.checks import check_counts
 from seedbed.core.errors import InputError
 from seedbed.corpus.artifact import Corpus
 from seedbed.evaluate import tasks
 from seedbed.evaluate.task import EvaluationContext, TaskResult
-from seedbed.optim.checks import check_counts
 from seedbed.surgery.tokenizer_hypernetwork.artifact import TokenizerHypernetwork
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seedbed.core.checks import check_counts
 from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.corpus.artifact import Corpus
 from seedbed.evaluate import tasks
 from seedbed.evaluate.task import EvaluationContext, Items, Measure, SystemRun, TaskResult
-from seedbed.optim.checks import check_counts
 
 if TYPE_CHECKING:
     from seedbed.models.writing.choice import Choice

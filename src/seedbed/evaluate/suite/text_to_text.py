@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from seedbed.core.checks import check_counts
 from seedbed.core.errors import InputError
 from seedbed.corpus.labels import LabeledData
 from seedbed.evaluate import tasks
 from seedbed.evaluate.task import EvaluationContext, Items, Measure, SystemRun, TaskResult
-from seedbed.optim.checks import check_counts
 
 if TYPE_CHECKING:
     from seedbed.evaluate.records import Record

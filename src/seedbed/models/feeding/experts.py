@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from seedbed.core.checks import check_rate
 from seedbed.core.errors import InputError
 from seedbed.models import feedforwards
 from seedbed.models.block import Block, Shapes
-from seedbed.optim.checks import check_rate
 
 if TYPE_CHECKING:
     from seedbed.models.architecture import Architecture

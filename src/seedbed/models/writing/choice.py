@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from seedbed.core.checks import check_rate
 from seedbed.core.counters import uniform
 from seedbed.core.errors import InputError
-from seedbed.optim.checks import check_rate
 
 if TYPE_CHECKING:
     import torch

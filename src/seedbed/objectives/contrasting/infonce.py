@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from seedbed.core.checks import check_positive
 from seedbed.objectives.base import Loss
 from seedbed.objectives.contrasting import Contrast, Vectors, contrasts
-from seedbed.optim.checks import check_positive
 
 _FAR = -1e4  # a logit that adds nothing to a sum of exponentials, with a gradient of zero
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from seedbed.core.checks import check_positive, check_rate
 from seedbed.data.metadata import check_field
 from seedbed.objectives.base import Loss
 from seedbed.objectives.contrasting import Contrast, Vectors, contrasts
-from seedbed.optim.checks import check_positive, check_rate
 
 if TYPE_CHECKING:
     import torch

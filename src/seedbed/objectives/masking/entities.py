@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from seedbed.core.checks import check_positive
 from seedbed.core.counters import key, uniform
 from seedbed.core.errors import InputError
 from seedbed.objectives.artifact import Lexicon
 from seedbed.objectives.masking import masks
 from seedbed.objectives.masking.phrases import Phrases
 from seedbed.objectives.masking.policy import Choice, Mask, Rows
-from seedbed.optim.checks import check_positive
 from seedbed.vocabulary.byte_level import BYTES, read, written
 
 if TYPE_CHECKING:

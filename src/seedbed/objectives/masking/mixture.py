@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
+from seedbed.core.checks import check_rate
 from seedbed.core.counters import key, uniform
 from seedbed.core.errors import InputError
 from seedbed.objectives.masking import masks
 from seedbed.objectives.masking.policy import Choice, Mask, Rows
 from seedbed.objectives.shares import Share, shares_at
-from seedbed.optim.checks import check_rate
 
 if TYPE_CHECKING:
     from seedbed.vocabulary.artifact import Vocabulary

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from seedbed.core.checks import check_counts
 from seedbed.core.counters import key, uniform
 from seedbed.core.errors import InputError
 from seedbed.objectives.masking import masks
 from seedbed.objectives.masking.policy import Choice, Mask, Rows
-from seedbed.optim.checks import check_counts
 
 
 @masks.register("spans")

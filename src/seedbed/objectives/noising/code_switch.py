@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seedbed.core.checks import check_share
 from seedbed.core.counters import hash64, key
 from seedbed.core.errors import InputError
 from seedbed.objectives.denoising.ragged import Ragged
 from seedbed.objectives.denoising.spans import Texts
 from seedbed.objectives.noising import noises
 from seedbed.objectives.noising.noise import Noise
-from seedbed.optim.checks import check_share
 from seedbed.vectors.artifact import Dictionary
 from seedbed.vocabulary.artifact import Tokenizer
 

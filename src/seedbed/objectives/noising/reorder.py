@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seedbed.core.checks import check_positive
 from seedbed.core.counters import key
 from seedbed.objectives.denoising.ragged import Ragged
 from seedbed.objectives.denoising.spans import Texts
 from seedbed.objectives.noising import noises
 from seedbed.objectives.noising.noise import Noise
-from seedbed.optim.checks import check_positive
 
 if TYPE_CHECKING:
     from seedbed.vocabulary.artifact import Vocabulary

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from seedbed.core.checks import check_counts
 from seedbed.core.errors import InputError
 from seedbed.core.step import StepContext, step
 from seedbed.corpus.artifact import Corpus
@@ -17,7 +18,6 @@ from seedbed.data.artifact import Tokens
 from seedbed.objectives.artifact import LEXICON_FILE, Lexicon, write_table
 from seedbed.objectives.ngrams import LONGEST, Words, token_numbers
 from seedbed.objectives.statistics.text import Text, open_files, texts, tokenized
-from seedbed.optim.checks import check_counts
 from seedbed.vocabulary.artifact import Tokenizer
 
 if TYPE_CHECKING:

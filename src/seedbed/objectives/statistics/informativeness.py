@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seedbed.core.checks import check_counts
 from seedbed.core.counters import key, uniform
 from seedbed.core.errors import InputError
 from seedbed.core.step import StepContext, step
@@ -18,7 +19,6 @@ from seedbed.corpus.artifact import Corpus
 from seedbed.data.artifact import Tokens
 from seedbed.objectives.artifact import RATES_FILE, MaskingRates, write_table
 from seedbed.objectives.statistics.text import open_files, texts, tokenized
-from seedbed.optim.checks import check_counts
 from seedbed.vocabulary.artifact import Tokenizer
 
 if TYPE_CHECKING:

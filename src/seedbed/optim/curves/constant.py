@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from seedbed.core.checks import check_rate, check_share
 from seedbed.optim import schedules
-from seedbed.optim.checks import check_rate, check_share
 from seedbed.optim.warmup import rising
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from seedbed.core.checks import check_parts, check_share
 from seedbed.core.errors import InputError
 from seedbed.optim import schedules
-from seedbed.optim.checks import check_parts, check_share
 from seedbed.optim.warmup import left, rising, share_of_last
 
 

@@ -6,9 +6,9 @@ import math
 import re
 from dataclasses import dataclass
 
+from seedbed.core.checks import check_counts, check_rate
 from seedbed.core.errors import InputError
 from seedbed.optim import schedules
-from seedbed.optim.checks import check_counts, check_rate
 from seedbed.optim.warmup import left
 
 _NUMBER = r"([0-9]*\.?[0-9]+(?:[eE]-?[0-9]+)?)"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from seedbed.core.checks import check_parts, check_positive
 from seedbed.core.errors import InputError
 from seedbed.optim import schedules
-from seedbed.optim.checks import check_parts, check_positive
 from seedbed.optim.warmup import Shape, left, rising, share_of_last
 
 ROW_TOKENS = 4096  # the paper counts a batch in rows of so many tokens

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from seedbed.core.checks import check_parts, check_rate
 from seedbed.optim import schedules
-from seedbed.optim.checks import check_parts, check_rate
 from seedbed.optim.warmup import Shape, left, rising, share_of_last
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from seedbed.core.checks import check_decay, check_positive
 from seedbed.core.errors import InputError
 from seedbed.optim import optimizers
-from seedbed.optim.checks import check_decay, check_positive
 from seedbed.optim.parameters import decay_groups
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from seedbed.core.checks import check_betas, check_decay, check_positive
 from seedbed.optim import optimizers
-from seedbed.optim.checks import check_betas, check_decay, check_positive
 from seedbed.optim.parameters import decay_groups
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
+from seedbed.core.checks import check_adam, check_counts, check_positive, check_share
 from seedbed.optim import optimizers
-from seedbed.optim.checks import check_adam, check_counts, check_positive, check_share
 from seedbed.optim.parameters import hidden_groups, matrix_parts
 
 if TYPE_CHECKING:

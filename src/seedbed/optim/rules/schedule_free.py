@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from seedbed.core.checks import check_adam
 from seedbed.core.errors import InputError
 from seedbed.optim import optimizers
-from seedbed.optim.checks import check_adam
 from seedbed.optim.parameters import decay_groups
 
 if TYPE_CHECKING:

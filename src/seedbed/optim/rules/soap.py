@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from seedbed.core.checks import check_adam, check_counts
 from seedbed.optim import optimizers
-from seedbed.optim.checks import check_adam, check_counts
 from seedbed.optim.parameters import hidden_groups, matrix_parts
 
 if TYPE_CHECKING:

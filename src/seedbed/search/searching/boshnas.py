@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seedbed.core.checks import check_rate
 from seedbed.core.counters import generator
 from seedbed.core.errors import InputError
-from seedbed.optim.checks import check_rate
 from seedbed.search import searchers
 from seedbed.search.features import distances, embedded
 from seedbed.search.searcher import Searcher, View

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seedbed.core.checks import check_positive
 from seedbed.core.counters import generator, integers, key, uniform
 from seedbed.core.errors import InputError
 from seedbed.corpus.artifact import Corpus
-from seedbed.optim.checks import check_positive
 from seedbed.surgery.initializer import Change, initializers
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from seedbed.core.checks import check_positive
 from seedbed.core.counters import generator
-from seedbed.optim.checks import check_positive
 from seedbed.surgery.initializer import Change, initializers
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seedbed.core.checks import check_counts, check_positive
 from seedbed.core.counters import generator
 from seedbed.core.errors import InputError
 from seedbed.corpus.artifact import Corpus
-from seedbed.optim.checks import check_counts, check_positive
 from seedbed.surgery.initializer import Change, initializers
 from seedbed.surgery.vocabulary.contexts import Context, check_windows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from seedbed.optim.checks import check_counts
+from seedbed.core.checks import check_counts
 from seedbed.surgery import growth
 from seedbed.surgery.checks import check_learning
 

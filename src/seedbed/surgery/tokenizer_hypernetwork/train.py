@@ -7,13 +7,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from seedbed.core.checks import check_positive, check_rate
 from seedbed.core.errors import InputError
 from seedbed.core.step import Estimate, StepContext, step
 from seedbed.corpus.artifact import HELD_OUT_SPLITS, Corpus
 from seedbed.models.artifact import Model
 from seedbed.objectives import Objective, objectives
 from seedbed.objectives.base import check_network
-from seedbed.optim.checks import check_positive, check_rate
 from seedbed.surgery.tokenizer_hypernetwork.artifact import TokenizerHypernetwork
 from seedbed.surgery.tokenizer_hypernetwork.sizes import Sizes
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seedbed.core.checks import check_counts
 from seedbed.core.errors import InputError
-from seedbed.optim.checks import check_counts
 from seedbed.surgery.vocabulary.pieces import decompose
 from seedbed.surgery.vocabulary.words import texts_of
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
+from seedbed.core.checks import check_counts
 from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.optim import Schedule, schedules
-from seedbed.optim.checks import check_counts
 from seedbed.train import Intervention, interventions
 from seedbed.train.optimizer_state import clear
 

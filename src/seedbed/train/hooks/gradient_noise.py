@@ -17,8 +17,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from seedbed.core import distributed
+from seedbed.core.checks import check_share
 from seedbed.core.errors import InputError
-from seedbed.optim.checks import check_share
 from seedbed.train import Intervention, interventions
 from seedbed.train.budget import Every, check_in_steps
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from seedbed.core.checks import check_counts
 from seedbed.core.errors import InputError
-from seedbed.optim.checks import check_counts
 from seedbed.train.intervention import Intervention
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from seedbed.core.checks import check_positive
 from seedbed.core.errors import InputError
-from seedbed.optim.checks import check_positive
 from seedbed.train import Intervention, interventions
 
 

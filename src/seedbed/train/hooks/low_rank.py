@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from seedbed.optim.checks import check_counts
+from seedbed.core.checks import check_counts
 from seedbed.train import Intervention, interventions
 from seedbed.train.budget import Every, check_in_steps
 from seedbed.train.optimizer_state import clear

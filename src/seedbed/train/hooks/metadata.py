@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
+from seedbed.core.checks import check_share
 from seedbed.core.errors import InputError
-from seedbed.optim.checks import check_share
 from seedbed.train import Intervention, interventions
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from seedbed.core import distributed
+from seedbed.core.checks import check_positive, check_rate
 from seedbed.core.counters import generator
 from seedbed.core.errors import InputError, missing_extra
-from seedbed.optim.checks import check_positive, check_rate
 from seedbed.train import Intervention, interventions
 from seedbed.train.budget import Every, check_in_steps
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from seedbed.core.checks import check_counts, check_positive, check_share
 from seedbed.core.errors import InputError
-from seedbed.optim.checks import check_counts, check_positive, check_share
 from seedbed.train import Intervention, interventions, optimizer_state
 
 if TYPE_CHECKING:

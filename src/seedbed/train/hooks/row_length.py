@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+from seedbed.core.checks import check_counts
 from seedbed.core.errors import InputError
 from seedbed.optim import Schedule, schedules
-from seedbed.optim.checks import check_counts
 from seedbed.train import Intervention, interventions
 
 if TYPE_CHECKING:

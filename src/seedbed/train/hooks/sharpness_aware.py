@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, ClassVar
 
+from seedbed.core.checks import check_positive
 from seedbed.core.errors import InputError
-from seedbed.optim.checks import check_positive
 from seedbed.train import Intervention, interventions
 from seedbed.train.hooks.private import Private
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from seedbed.core.checks import check_positive
 from seedbed.core.errors import InputError
-from seedbed.optim.checks import check_positive
 from seedbed.train import interventions
 from seedbed.train.hooks.guard import Guard, Policy, documents
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seedbed.core.checks import check_counts, check_positive
 from seedbed.core.counters import generator, key
 from seedbed.core.errors import InputError
 from seedbed.corpus.labels import LabeledData
-from seedbed.optim.checks import check_counts, check_positive
 from seedbed.train import Intervention, interventions
 from seedbed.vocabulary.artifact import Tokenizer
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from seedbed.core.checks import check_counts
 from seedbed.core.errors import InputError
-from seedbed.optim.checks import check_counts
 from seedbed.train import Intervention, interventions
 from seedbed.train.budget import Every, check_in_steps
 from seedbed.train.run import Totals

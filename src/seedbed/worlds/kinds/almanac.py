@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar
 
+from seedbed.core.checks import check_counts
 from seedbed.core.errors import InputError
 from seedbed.corpus.documents import Document
-from seedbed.optim.checks import check_counts
 from seedbed.worlds import DOCUMENTS, Row, Truth, worlds
 from seedbed.worlds.annotate import about
 from seedbed.worlds.dice import Dice

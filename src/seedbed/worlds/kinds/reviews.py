@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import ClassVar
 
+from seedbed.core.checks import check_counts, check_share
 from seedbed.core.counters import key, uniform
 from seedbed.core.errors import InputError
 from seedbed.corpus.documents import Document
-from seedbed.optim.checks import check_counts, check_share
 from seedbed.worlds import DOCUMENTS, Row, Truth, worlds
 from seedbed.worlds.annotate import about
 from seedbed.worlds.dice import Dice

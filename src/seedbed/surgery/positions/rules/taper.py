@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seedbed.optim.checks import check_share
+from seedbed.core.checks import check_share
 from seedbed.surgery.positions.rule import position_rules
 from seedbed.surgery.positions.rules.tile import tiled
 
