@@ -280,6 +280,8 @@ def test_stock_classes() -> None:
         "encoder with shared layers": None,
         "encoder of bigs": None,
         "encoder of bigs and attention": None,
+        "encoder of layers that differ": None,
+        "decoder of dense feedforwards": None,
         "decoder of hyena": None,
         "decoder of megalodon": None,
         "decoder of pattention": None,

@@ -19,22 +19,37 @@ IMPLICIT = {"implicit": {"states": 4, "steps": 3, "test_steps": 4, "unrolled": 2
 
 
 @pytest.mark.parametrize(
-    ("attention", "objective", "mixers"),
+    ("attention", "objective", "blocks", "hooks"),
     [
-        ("bidirectional", "mlm", ["bigs"]),
-        ("causal", "clm", ["hyena", {"rwkv7": {"rank": 4}}]),
-        ("causal", "clm", [{"megalodon": {"chunk": 4}}, IMPLICIT]),
+        ("bidirectional", "mlm", {"mixer": ["bigs"]}, {}),
+        ("causal", "clm", {"mixer": ["hyena", {"rwkv7": {"rank": 4}}]}, {}),
+        (
+            "causal",
+            "clm",
+            {"mixer": [{"megalodon": {"chunk": 4}}, IMPLICIT]},
+            {"fixed_point_curriculum": {"share": 0.7, "steps": 2}},
+        ),
+        (
+            "causal",
+            "clm",
+            {"mixer": "stick_breaking", "feed": {"experts": {"experts": 4}}},
+            {"load_concentration": {"weight": 0.5}},
+        ),
     ],
 )
 def test_resumed_runs_are_whole_ones(
-    attention: str, objective: str, mixers: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    attention: str,
+    objective: str,
+    blocks: dict[str, Any],
+    hooks: dict[str, dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     name, _ = train_world.BACKBONES[attention]
-    monkeypatch.setitem(train_world.BACKBONES, attention, (name, {"mixer": mixers, "positions": "none"}))
-    hooks = [("fixed_point_curriculum", {"share": 0.7, "steps": 2})] if IMPLICIT in mixers else []
+    monkeypatch.setitem(train_world.BACKBONES, attention, (name, {**blocks, "positions": "none"}))
 
     def settings() -> dict[str, Any]:
-        made = [interventions.create(name, **parameters) for name, parameters in hooks]
+        made = [interventions.create(name, **parameters) for name, parameters in hooks.items()]
         return {"objective": objective, "steps": 6, "interventions": made}
 
     resumed_equals_whole(tmp_path, settings, 5)

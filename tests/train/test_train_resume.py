@@ -72,7 +72,7 @@ def _last(folder: Path) -> Path:
 
 
 # those that need data or a network of their own have a test of their own
-OWN = {"task_loss", "side_channels", "fixed_point_curriculum", "initial_embeddings"}
+OWN = {"task_loss", "side_channels", "fixed_point_curriculum", "initial_embeddings", "load_concentration"}
 ALONE = [name for name in interventions.names() if name not in OWN]
 
 
