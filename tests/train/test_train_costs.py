@@ -7,10 +7,12 @@ import itertools
 import pytest
 
 from seedbed.cli.browse import list_methods
+from seedbed.core.artifact import Reference
 from seedbed.core.errors import InputError
 from seedbed.core.schema import parameters_of
 from seedbed.objectives import objectives
 from seedbed.train import costs
+from seedbed.train.plan import _without_artifacts
 
 
 def test_ratios_are_taken_within_a_round(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,3 +44,13 @@ def test_real_steps(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_is_for_objectives() -> None:
     with pytest.raises(InputError, match="is measured of objectives"):
         list_methods("tasks", cost=True)
+
+
+def test_what_other_steps_have_not_made_is_left_out_of_a_probe_or_the_probe_is() -> None:
+    waiting = Reference("phrases", "lexicon")
+    needy = objectives.parse({"ngram_mlm": {"lexicon": waiting}})
+    assert _without_artifacts(needy) is None
+    plain = objectives.parse({"mlm": {"rate": 0.2, "mask": {"ngrams": {"lexicon": waiting}}}})
+    probed = _without_artifacts(plain)
+    assert probed.parameters["rate"] == 0.2 and "phrases" not in str(probed.canonical())
+    assert _without_artifacts(objectives.parse("clm")).name == "clm"

@@ -12,6 +12,7 @@ import torch
 
 from seedbed.core import distributed
 from seedbed.core.counters import integers, key, uniform
+from seedbed.core.source import Source
 from seedbed.data.artifact import TokenFile
 from seedbed.data.batch import Batch
 from seedbed.models import backbones
@@ -146,6 +147,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "ngram_mlm": {"lexicon": MadeLexicon("made"), "relations": True},
     "back_translation": {"languages": {"made": "t5", "other": "t6"}},
     "conditional_lm": {"good": "t5", "bad": "t6", "drop": 0.5},
+    "text_and_graph": {"graph": Source(Path(__file__).with_name("triples.tsv")), "fused": 1},
 }
 
 

@@ -110,16 +110,17 @@ def _print_plan(comparison: Comparison, runs: Path) -> None:
     rows = forecast(arm_runs(comparison, Workspace(runs), typer.echo))
     table = Table("step", "function", "to make", "time", box=None)
     for row in rows:
-        table.add_row(row.step, row.function, str(row.number), duration_text(row.seconds))
+        part = f" ({row.estimated} of them)" if 0 < row.estimated < row.number else ""
+        time = duration_text(row.seconds) + part if row.estimated else ""
+        table.add_row(row.step, row.function, str(row.number), time)
     console = Console()
     console.print(comparison.title or comparison.name, markup=False, highlight=False)
     console.print(table)
-    known = sum(row.seconds for row in rows if row.seconds is not None)
-    open_ones = sum(row.number for row in rows if row.seconds is None)
+    number, estimated = sum(row.number for row in rows), sum(row.estimated for row in rows)
     typer.echo(
-        f"{sum(row.number for row in rows)} steps to make"
-        + (f", about {duration_text(known)}" if known else "")
-        + (f" (no estimate for {open_ones})" if open_ones and rows else "")
+        f"{number} steps to make"
+        + (f", about {duration_text(sum(row.seconds for row in rows))}" if estimated else "")
+        + (f" (no estimate for {number - estimated})" if estimated < number else "")
     )
     for line in foresight(comparison):
         typer.echo(line)

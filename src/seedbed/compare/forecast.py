@@ -16,7 +16,8 @@ class Forecast:
     step: str
     function: str
     number: int
-    seconds: float | None  # of all of them, one after the other; None where the step's kind gives no estimate
+    estimated: int  # of these, as many as have an estimate
+    seconds: float  # which is the sum of those, one after the other
 
 
 def forecast(runs: Sequence[ArmRun]) -> list[Forecast]:
@@ -33,9 +34,5 @@ def forecast(runs: Sequence[ArmRun]) -> list[Forecast]:
             measured[size] = estimate.duration()
         functions[job.step] = planned.step.name
         found.setdefault(job.step, []).append(measured[size])
-    return [Forecast(step, functions[step], len(each), _sum(each)) for step, each in found.items()]
-
-
-def _sum(seconds: Sequence[float | None]) -> float | None:
-    known = [one for one in seconds if one is not None]
-    return sum(known) if len(known) == len(seconds) else None
+    known = {step: [one for one in each if one is not None] for step, each in found.items()}
+    return [Forecast(s, functions[s], len(each), len(known[s]), sum(known[s])) for s, each in found.items()]

@@ -9,7 +9,7 @@ from typing import Any
 
 from seedbed.core.artifact import Reference
 from seedbed.core.errors import InputError
-from seedbed.core.schema import walk
+from seedbed.core.schema import parameters_of, walk
 from seedbed.core.step import Call, Estimate
 from seedbed.objectives.load import Load
 from seedbed.train import accounting
@@ -124,10 +124,12 @@ def _share_of_targets(objective: Any) -> float:
 
 def _expected_load(parameters: dict[str, Any], size: int) -> Load | None:
     """What the network will read for a token of the data, as the objective makes it of made-up texts; None where it
-    reads the data's own rows."""
+    reads the data's own rows, or where that cannot be told yet."""
     from seedbed.train.probe import expected_load
 
     component, length = _without_artifacts(parameters["objective"]), parameters["length"]
+    if component is None:
+        return None
     rows = max(1, min(parameters["micro_tokens"], parameters["batch_tokens"]) // length)
     known = json.dumps([component.canonical(), size, rows, length], sort_keys=True)
     if known not in _loads:
@@ -136,19 +138,24 @@ def _expected_load(parameters: dict[str, Any], size: int) -> Load | None:
 
 
 def _without_artifacts(component: Any) -> Any:
-    """The component with its defaults where it is given what other steps have not made yet."""
+    """The component with its defaults where it is given what other steps have not made yet; None where it has none."""
     kept = {
         name: value
         for name, value in component.parameters.items()
         if not any(getattr(item, "is_reference", False) for item in walk(value))
     }
-    return component if len(kept) == len(component.parameters) else component.registry.parse({component.name: kept})
+    if len(kept) == len(component.parameters):
+        return component
+    needed = {p.name for p in parameters_of(component.entry.target) if p.required}
+    return component.registry.parse({component.name: kept}) if needed <= set(kept) else None
 
 
-def _tokens_per_second(parameters: dict[str, Any], size: int) -> float:
-    """By a probe of about two seconds, remembered for the process."""
+def _tokens_per_second(parameters: dict[str, Any], size: int) -> float | None:
+    """By a probe of about two seconds, remembered for the process; None where it would want what is not made yet."""
     settings = {name: parameters[name] for name in ("precision", "device", "length", "micro_tokens", "batch_tokens")}
     components = [_without_artifacts(parameters[name]) for name in ("model", "objective", "optimizer")]
+    if None in components:
+        return None
     described = [[component.canonical() for component in components], settings, size]
     known = json.dumps(described, sort_keys=True)
     if known not in _speeds:
