@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from seedbed.core.errors import InputError
 from seedbed.corpus.curating.near_duplicates import NearDuplicates
 from seedbed.corpus.text.linking import Buckets, buckets, components, cut
-from seedbed.corpus.text.ngrams import jaccard, ngram_hashes, sets_of, word_arrays, word_hashes
+from seedbed.corpus.text.ngrams import Sets, jaccard, joined, ngram_hashes, placed, sets_of, word_arrays, word_hashes
 
 
 def shingle_set(text: str, n: int) -> set[tuple[str, ...]]:
@@ -209,3 +210,23 @@ def test_too_few_hashes_are_an_error_and_not_a_low_recall(threshold: float, enou
     assert cut(threshold, enough) == (enough, 1)
     with pytest.raises(InputError, match="higher threshold"):
         cut(1e-20, 128)
+
+
+def test_sets_go_to_their_places_in_the_memory_of_two() -> None:
+    """As joined and taken in order; beyond what is there at first, one copy and the numbers of one part."""
+    dice = np.random.default_rng(3)
+    places = np.array_split(dice.permutation(4000), 40)
+    parts = []
+    for own in places:
+        sizes = dice.integers(0, 600, len(own))
+        hashes = dice.integers(0, 2**63, sizes.sum()).astype(np.uint64)
+        parts.append((own, Sets(hashes, np.concatenate([[0], np.cumsum(sizes)]))))
+    expected = joined([part for _, part in parts]).take(np.argsort(np.concatenate(places)))
+    size = expected.hashes.nbytes
+    tracemalloc.start()
+    found = placed(parts)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert np.array_equal(found.hashes, expected.hashes) and np.array_equal(found.offsets, expected.offsets)
+    assert not parts and peak < 1.3 * size
+    assert len(placed([]).sizes) == 0

@@ -118,17 +118,17 @@ class NearDuplicates:
 
         from seedbed.corpus.engine import daft
         from seedbed.corpus.tagging import plain
-        from seedbed.corpus.text.ngrams import joined, shingle_sets, word_arrays, word_hashes
+        from seedbed.corpus.text.ngrams import joined, placed, shingle_sets, word_arrays, word_hashes
 
         if not ids:
             return joined([])
         numbers = daft.from_arrow(pa.table({"id": ids, "_number": np.arange(len(ids))}))
         words = word_hashes(plain(daft.col("text"))).alias("_words")
-        places, parts = [], []
+        parts = []
         for batch in frame.select("id", "text").join(numbers, on="id").select("_number", words).to_arrow_iter():
-            places.append(batch.column("_number").to_numpy())
-            parts.append(shingle_sets(*word_arrays(batch.column("_words")), self.ngram))
-        return joined(parts).take(np.argsort(np.concatenate(places)))
+            places = batch.column("_number").to_numpy()
+            parts.append((places, shingle_sets(*word_arrays(batch.column("_words")), self.ngram)))
+        return placed(parts)
 
     def _similar(self, sets: Sets, left: np.ndarray, right: np.ndarray, is_old: np.ndarray) -> np.ndarray:
         """The pairs that are linked. Sizes rule most others out, and two old documents need no link."""

@@ -129,8 +129,26 @@ def sets_of(hashes: np.ndarray, numbers: np.ndarray, count: int) -> Sets:
     return Sets(np.concatenate(found), np.concatenate([[0], np.cumsum(np.concatenate(sizes))]))
 
 
+def placed(parts: list[tuple[np.ndarray, Sets]]) -> Sets:
+    """The sets of several collections, each set in its place among all of them. The collections go out of the list on
+    the way, so that hardly a hash is in memory twice."""
+    sizes_N = np.zeros(sum(len(places) for places, _ in parts), np.int64)
+    for places, part in parts:
+        sizes_N[places] = part.sizes
+    offsets = np.concatenate([[0], np.cumsum(sizes_N)])
+    hashes = np.empty(offsets[-1], np.uint64)
+    while parts:
+        places, part = parts.pop()
+        inside = np.repeat(offsets[places] - part.offsets[:-1], part.sizes)
+        inside += np.arange(len(inside))
+        hashes[inside] = part.hashes
+    return Sets(hashes, offsets)
+
+
 def joined(parts: Sequence[Sets]) -> Sets:
     """The sets of several collections, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
     sizes = np.concatenate([np.empty(0, np.int64), *[part.sizes for part in parts]])
     hashes = np.concatenate([np.empty(0, np.uint64), *[part.hashes for part in parts]])
     return Sets(hashes, np.concatenate([[0], np.cumsum(sizes)]))
