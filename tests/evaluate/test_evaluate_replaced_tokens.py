@@ -12,6 +12,7 @@ import torch
 
 from seedbed.core.errors import InputError
 from seedbed.corpus.artifact import Corpus
+from seedbed.evaluate.masking import counts_of_neighbors
 from seedbed.evaluate.suite.replaced_tokens import ReplacedTokens, Row, _odds, _others
 from seedbed.evaluate.task import EvaluationContext, TaskResult
 from seedbed.models.artifact import Model
@@ -68,7 +69,9 @@ def test_each_token_is_judged_where_it_stands(judge: Any, corpus: Corpus) -> Non
     task = ReplacedTokens(corpus, max_length=32)
     result = task.run(context)
     texts = [(str(d["id"]), str(d["text"])) for d in corpus.documents("test")]
-    rows = task._rows(context, sorted(texts), task._counted(context))
+    coder = context.coder(32)
+    counted = counts_of_neighbors(context, coder, corpus, "train", 5_000)
+    rows = task._rows(context, coder, sorted(texts), counted)
     head = load_head(context.model.path, context.trained.architecture)
     found: list[tuple[bool, bool]] = []
     special = context.vocabulary.special_V

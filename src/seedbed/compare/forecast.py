@@ -27,7 +27,7 @@ def forecast(runs: Sequence[ArmRun]) -> list[Forecast]:
     measured: dict[tuple[object, ...], float | None] = {}
     for job in jobs_of(runs):
         plan = runs[job.runs[0]].plan
-        planned = next(planned for planned in plan if planned.fingerprint == job.fingerprint)
+        planned = plan[job.step]
         estimate = plan.estimate(planned)
         size = (planned.step.name, estimate.tokens, estimate.parameters, estimate.flops)
         if size not in measured:

@@ -11,6 +11,9 @@ import xxhash
 from seedbed.core.counters import key, uniform
 
 if TYPE_CHECKING:
+    from seedbed.corpus.artifact import Corpus
+    from seedbed.evaluate.ngrams import Neighbors
+    from seedbed.evaluate.task import EvaluationContext
     from seedbed.models.encoding import Coder
 
 
@@ -47,3 +50,13 @@ def masked_windows(
             item = [f"{name}:{start + place}" for place in places]
             found.append(Window(index, masked.tolist(), truth, columns, sizes, item))
     return found
+
+
+def counts_of_neighbors(context: EvaluationContext, coder: Coder, corpus: Corpus, split: str, most: int) -> Neighbors:
+    """What stands between two tokens, by counts of a sample of the corpus."""
+    from seedbed.evaluate.documents import sample_documents
+    from seedbed.evaluate.ngrams import Neighbors
+
+    texts = [document["text"] for document in sample_documents(corpus, split, most, seed=context.seed)]
+    seen = [np.array(coder.wrap(encoding.ids), dtype=np.int64) for encoding in coder.encode(texts)]
+    return Neighbors(seen, context.trained.vocabulary_size)

@@ -5,7 +5,7 @@ Shapes: B rows, L tokens, T targets, D width, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,23 +40,32 @@ def score_targets(
     most likely tokens there. In float32; rows are batched by length, which changes nothing but rounding."""
     import torch
 
-    device = next(network.parameters()).device  # type: ignore[attr-defined]
     nats = [np.zeros(len(part)) for part in targets]
     best = [np.zeros(len(part), dtype=np.int64) for part in targets]
     block = max(1, MAX_LOGITS // network.vocabulary_size)
     with torch.no_grad():
-        for chosen in batches([len(row) for row in rows], MAX_TOKENS):
-            tokens_BL, segments_BL = pad([rows[index] for index in chosen], pad_id, device)
-            hidden_XD = network.hidden(tokens_BL, segments_BL).flatten(0, 1)
-            length = tokens_BL.shape[1]
-            where_T = np.concatenate([columns[index] + line * length for line, index in enumerate(chosen)])
-            wanted_T = torch.from_numpy(np.concatenate([targets[index] for index in chosen])).to(device)
-            hidden_TD = hidden_XD[torch.from_numpy(where_T).to(device)]
+        for chosen, hidden_TD in states_at(network, rows, columns, pad_id):
+            wanted_T = torch.from_numpy(np.concatenate([targets[index] for index in chosen])).to(hidden_TD.device)
             nats_T, best_T = _score(network, hidden_TD, wanted_T, block)
             ends = np.cumsum([len(targets[index]) for index in chosen])[:-1]
             for index, part, said in zip(chosen, np.split(nats_T, ends), np.split(best_T, ends), strict=True):
                 nats[index], best[index] = part, said
     return nats, best
+
+
+def states_at(
+    network: Network, rows: Sequence[list[int]], columns: Sequence[np.ndarray], pad_id: int
+) -> Iterator[tuple[Sequence[int], torch.Tensor]]:
+    """Some rows' numbers and the last states (T, D) at their columns, row after row, until all rows were read."""
+    import torch
+
+    device = next(network.parameters()).device  # type: ignore[attr-defined]
+    for chosen in batches([len(row) for row in rows], MAX_TOKENS):
+        tokens_BL, segments_BL = pad([rows[index] for index in chosen], pad_id, device)
+        hidden_XD = network.hidden(tokens_BL, segments_BL).flatten(0, 1)
+        length = tokens_BL.shape[1]
+        where_T = np.concatenate([columns[index] + line * length for line, index in enumerate(chosen)])
+        yield chosen, hidden_XD[torch.from_numpy(where_T).to(device)]
 
 
 def _score(

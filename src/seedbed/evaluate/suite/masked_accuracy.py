@@ -111,12 +111,9 @@ class MaskedAccuracy:
     def _count_runs(
         self, context: EvaluationContext, coder: Coder, windows: list[Window], targets: list[np.ndarray]
     ) -> list[SystemRun]:
-        from seedbed.evaluate.documents import sample_documents
-        from seedbed.evaluate.ngrams import Neighbors
+        from seedbed.evaluate.masking import counts_of_neighbors
 
-        texts = [d["text"] for d in sample_documents(self.corpus, self.train_split, self.max_train, seed=context.seed)]
-        seen = [np.array(coder.wrap(encoding.ids), dtype=np.int64) for encoding in coder.encode(texts)]
-        counted = Neighbors(seen, context.trained.vocabulary_size)
+        counted = counts_of_neighbors(context, coder, self.corpus, self.train_split, self.max_train)
         unigram = [-np.log(counted.unigram_V[part]) for part in targets]
         common = [np.full(len(part), int(counted.unigram_V.argmax())) for part in targets]
         nats, best = [], []

@@ -14,6 +14,7 @@ from seedbed.evaluate.task import EvaluationContext, Items, Measure, SystemRun, 
 
 if TYPE_CHECKING:
     from seedbed.evaluate.ngrams import Neighbors
+    from seedbed.models.encoding import Coder
 
 
 @tasks.register("replaced_tokens", papers=["002", "066", "361"])
@@ -49,13 +50,15 @@ class ReplacedTokens:
 
     def run(self, context: EvaluationContext) -> TaskResult:
         from seedbed.evaluate.documents import sample_documents
+        from seedbed.evaluate.masking import counts_of_neighbors
         from seedbed.models.detection import DetectionHead, load_head
 
         context.require("bidirectional", self.name, instead="bits_per_byte")
+        coder = context.coder(self.max_length)
         documents = sample_documents(self.corpus, self.split, self.max_documents, seed=context.seed)
         texts = [(str(document["id"]), str(document["text"])) for document in documents]
-        counted = self._counted(context)
-        rows = self._rows(context, texts, counted)
+        counted = counts_of_neighbors(context, coder, self.corpus, self.train_split, self.max_train)
+        rows = self._rows(context, coder, texts, counted)
         if not any(row.replaced_T.any() for row in rows):
             raise InputError("split", f"no token of the split '{self.split}' was replaced", fix="more documents")
         runs = []
@@ -75,19 +78,12 @@ class ReplacedTokens:
         higher = {"balanced_accuracy": True, "found": True, "kept": True, "nats": False}
         return TaskResult(runs, higher, texts, {"documents": len(documents), **judged})
 
-    def _counted(self, context: EvaluationContext) -> Neighbors:
-        from seedbed.evaluate.documents import sample_documents
-        from seedbed.evaluate.ngrams import Neighbors
-
-        coder = context.coder(self.max_length)
-        seen = [d["text"] for d in sample_documents(self.corpus, self.train_split, self.max_train, seed=context.seed)]
-        ids = [np.array(coder.wrap(encoding.ids), dtype=np.int64) for encoding in coder.encode(seen)]
-        return Neighbors(ids, context.trained.vocabulary_size)
-
-    def _rows(self, context: EvaluationContext, texts: list[tuple[str, str]], counted: Neighbors) -> list[Row]:
+    def _rows(
+        self, context: EvaluationContext, coder: Coder, texts: list[tuple[str, str]], counted: Neighbors
+    ) -> list[Row]:
         from seedbed.evaluate.masking import masked_windows
 
-        coder, names = context.coder(self.max_length), [name for name, _ in texts]
+        names = [name for name, _ in texts]
         special = np.flatnonzero(context.vocabulary.special_V)
         chances_V = counted.unigram_V.copy()
         chances_V[special] = 0.0
@@ -131,17 +127,15 @@ def _judged(network: Any, head: Any, rows: list[Row], context: EvaluationContext
     """The head's logits at each row's columns, above 0 where a token is called replaced."""
     import torch
 
-    from seedbed.models.encoding import batches, pad
-    from seedbed.models.scoring import MAX_TOKENS, pad_id
+    from seedbed.models.scoring import pad_id, states_at
 
     found = [np.zeros(0)] * len(rows)
+    given, columns = [row.ids.tolist() for row in rows], [row.columns_T for row in rows]
     with torch.no_grad():
-        for chosen in batches([len(row.ids) for row in rows], MAX_TOKENS):
-            given = [rows[index].ids.tolist() for index in chosen]
-            tokens_BL, segments_BL = pad(given, pad_id(context.vocabulary), context.device)
-            logits_BL = head(network.hidden(tokens_BL, segments_BL).flatten(0, 1)).view(tokens_BL.shape)
-            for line, index in enumerate(chosen):
-                found[index] = logits_BL[line].double().cpu().numpy()[rows[index].columns_T]
+        for chosen, hidden_TD in states_at(network, given, columns, pad_id(context.vocabulary)):
+            ends = np.cumsum([len(columns[index]) for index in chosen])[:-1]
+            for index, part in zip(chosen, np.split(head(hidden_TD).double().cpu().numpy(), ends), strict=True):
+                found[index] = part
     return found
 
 
