@@ -55,7 +55,7 @@ def score_targets(
 
 def states_at(
     network: Network, rows: Sequence[list[int]], columns: Sequence[np.ndarray], pad_id: int
-) -> Iterator[tuple[Sequence[int], torch.Tensor]]:
+) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
     """Some rows' numbers and the last states (T, D) at their columns, row after row, until all rows were read."""
     import torch
 
