@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import json
 import re
 from typing import Any, Literal, get_args
 
@@ -12,7 +11,7 @@ from seedbed.core.counters import integers, key
 from seedbed.core.errors import InputError
 from seedbed.core.step import StepContext, step
 from seedbed.corpus.artifact import Corpus
-from seedbed.corpus.labels import PARTS, Labels
+from seedbed.corpus.labels import PARTS, Labels, write_records
 
 Ask = Literal["continue", "fill"]
 GAP = "___"
@@ -58,9 +57,7 @@ def cut_texts(
         if not found:
             problem = f"no document of its split {split} has {words} words"
             raise InputError("corpus", problem, value=str(corpus.path), fix="fewer words")
-        with open(context.folder / f"{split}.jsonl", "w", encoding="utf8") as file:
-            file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in found)
-        context.counts[split] = len(found)
+        context.counts[split] = write_records(context.folder / f"{split}.jsonl", found)
     context.counts["short"] = short
 
 

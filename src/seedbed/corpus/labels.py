@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
 
 from seedbed.core.artifact import Artifact
 from seedbed.core.source import Source
@@ -18,3 +21,13 @@ class Labels(Artifact):
 
 
 LabeledData = Annotated[Source | Labels, artifact_or_files(Labels)]
+
+
+def write_records(path: Path, records: Iterable[dict[str, Any]]) -> int:
+    """Labeled records, one a line; how many they were."""
+    number = 0
+    with open(path, "w", encoding="utf8") as file:
+        for record in records:
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            number += 1
+    return number

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from seedbed.core.directions import unit
 from seedbed.core.errors import InputError
 from seedbed.core.step import StepContext, step
 from seedbed.corpus.artifact import Corpus
-from seedbed.corpus.labels import LabeledData, Labels
+from seedbed.corpus.labels import LabeledData, Labels, write_records
 from seedbed.data.metadata import check_field
 from seedbed.vocabulary.artifact import Tokenizer
 
@@ -91,10 +90,10 @@ def teach_labels(
 
     taught = _taught(texts, {record[text] for record in own}, limit)
     sure = list(_labeled(taught, *chances([row["text"] for row in taught]), names, confidence, text, label))
-    _write(context.folder / "train.jsonl", [*own, *sure])
+    write_records(context.folder / "train.jsonl", [*own, *sure])
     context.counts.update(train=len(own) + len(sure), given=len(own), taught=len(sure), unsure=len(taught) - len(sure))
     if test:
-        _write(context.folder / "test.jsonl", test)
+        write_records(context.folder / "test.jsonl", test)
         said = chances([record[text] for record in test])[0].argmax(1)
         right = [names[index] == str(record[label]) for index, record in zip(said, test, strict=True)]
         context.counts.update(test=len(test), accuracy=float(np.mean(right)))
@@ -163,9 +162,3 @@ def _labeled(
         if covered and chances_C[best] >= confidence:
             probability = round(float(chances_C[best]), 6)
             yield {"id": row["id"], text: row["text"], label: names[best], "probability": probability}
-
-
-def _write(path: Path, records: list[Record]) -> None:
-    with path.open("w", encoding="utf8") as file:
-        for record in records:
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")

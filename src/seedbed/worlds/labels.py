@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import heapq
-import json
 from itertools import islice
 
 from seedbed.core.counters import key
 from seedbed.core.errors import InputError, unknown_key
 from seedbed.core.step import StepContext, step
 from seedbed.corpus.artifact import Corpus
-from seedbed.corpus.labels import PARTS, Labels
+from seedbed.corpus.labels import PARTS, Labels, write_records
 
 from .generate import Generated
 
@@ -34,12 +33,8 @@ def labels(context: StepContext, *, world: Corpus, task: str, limit: int = 5000,
         documents = world.documents(split, ["id", "text"])
         chosen = heapq.nsmallest(limit, documents, key=lambda document: key(seed, "labels", document["id"]))
         texts = {document["id"]: document["text"] for document in chosen}
-        count = 0
-        with open(context.folder / f"{split}.jsonl", "w", encoding="utf8") as file:
-            for record in islice(made.world.records(task, texts, made.truth), limit):
-                file.write(json.dumps(record, ensure_ascii=False) + "\n")
-                count += 1
-        context.counts[split] = count
+        records = islice(made.world.records(task, texts, made.truth), limit)
+        context.counts[split] = write_records(context.folder / f"{split}.jsonl", records)
     for part in ("train", "test"):
         if not context.counts.get(part):
             fix = "generate more documents, or with split: {test: 0.1}"
