@@ -13,9 +13,11 @@ import pyarrow as pa
 import pytest
 
 from seedbed.core.errors import InputError
+from seedbed.corpus.curating import near_duplicates
 from seedbed.corpus.curating.near_duplicates import NearDuplicates
-from seedbed.corpus.text.linking import Buckets, buckets, components, cut
-from seedbed.corpus.text.ngrams import Sets, jaccard, joined, ngram_hashes, placed, sets_of, word_arrays, word_hashes
+from seedbed.corpus.scratch import scratch, scratch_in
+from seedbed.corpus.text.linking import Buckets, buckets, components, cut, parts
+from seedbed.corpus.text.ngrams import Sets, jaccard, ngram_hashes, placed, sets_of, word_arrays, word_hashes
 
 
 def shingle_set(text: str, n: int) -> set[tuple[str, ...]]:
@@ -76,6 +78,43 @@ def test_order_and_partitions_change_nothing(helpers: Any) -> None:
     assert first and helpers.dropped(method, dict(shuffled), partitions=4) == first
 
 
+@pytest.mark.parametrize("most", [1, 2000, 20_000])
+def test_comparing_part_by_part_changes_nothing(most: int, helpers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = generated(11, 250)
+    at_once = helpers.dropped(NearDuplicates(0.7), texts)
+    taken = []
+
+    def part(method: NearDuplicates, found: Buckets, documents: np.ndarray, *others: Any) -> Any:
+        taken.append(len(documents))
+        return whole_part(method, found, documents, *others)
+
+    whole_part = NearDuplicates._part
+    monkeypatch.setattr(NearDuplicates, "_part", part)
+    monkeypatch.setattr(near_duplicates, "PART_CHARACTERS", most)
+    assert len(at_once) > 50 and helpers.dropped(NearDuplicates(0.7), texts) == at_once
+    assert len(taken) > 2 and max(taken) < sum(taken) / 2
+
+
+def test_parts_keep_together_what_is_connected() -> None:
+    # A chain (0-1-2) and four pairs, of which the last one alone is heavier than a part.
+    found = Buckets(np.array([0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), np.full(6, 2))
+    weights = np.array([1, 1, 1, 1, 1, 2, 2, 1, 1, 9, 9])
+    assert parts(found, weights, 6).tolist() == [0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1]
+    assert parts(found, weights, 3).tolist() == [0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]
+    assert parts(found, weights, 100).tolist() == [0] * 11
+    assert len(set(parts(found, weights, 1).tolist())) == 5
+
+
+def test_scratch_files_stand_where_they_are_told_to_and_go(tmp_path: Path, helpers: Any) -> None:
+    seen = []
+    with scratch_in(tmp_path):
+        with scratch() as folder:
+            (folder / "one").write_text("")
+            seen = list(tmp_path.rglob("one"))
+        assert helpers.dropped(NearDuplicates(), generated(12, 20)) is not None
+    assert len(seen) == 1 and not list(tmp_path.iterdir())
+
+
 def test_case_and_punctuation_do_not_count_but_words_do(helpers: Any) -> None:
     text = "the cat sat on the mat and looked at the door for a long time"
     texts = {
@@ -117,7 +156,7 @@ def test_buckets_and_components_against_plain_loops() -> None:
             members = tuple(np.flatnonzero(keys[:, band] == value).tolist())
             if len(members) > 1:
                 wanted.add(members)
-    found = buckets(keys)
+    found = buckets(keys.T)
     sets = [tuple(found.members[s : s + n].tolist()) for s, n in zip(found.starts, found.sizes, strict=True)]
     assert len(sets) == len(set(sets)) and set(sets) == wanted
     linked = random_.random((60, 60)) < 0.3
@@ -216,17 +255,19 @@ def test_sets_go_to_their_places_in_the_memory_of_two() -> None:
     """As joined and taken in order; beyond what is there at first, one copy and the numbers of one part."""
     dice = np.random.default_rng(3)
     places = np.array_split(dice.permutation(4000), 40)
-    parts = []
+    collections, rows = [], {}
     for own in places:
         sizes = dice.integers(0, 600, len(own))
         hashes = dice.integers(0, 2**63, sizes.sum()).astype(np.uint64)
-        parts.append((own, Sets(hashes, np.concatenate([[0], np.cumsum(sizes)]))))
-    expected = joined([part for _, part in parts]).take(np.argsort(np.concatenate(places)))
-    size = expected.hashes.nbytes
+        collections.append((own, Sets(hashes, np.concatenate([[0], np.cumsum(sizes)]))))
+        rows |= {place: collections[-1][1].row(number).copy() for number, place in enumerate(own)}
+    expected = np.concatenate([rows[place] for place in range(4000)])
+    size = expected.nbytes
     tracemalloc.start()
-    found = placed(parts)
+    found = placed(collections)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert np.array_equal(found.hashes, expected.hashes) and np.array_equal(found.offsets, expected.offsets)
-    assert not parts and peak < 1.3 * size
+    assert np.array_equal(found.hashes, expected)
+    assert found.sizes.tolist() == [len(rows[place]) for place in range(4000)]
+    assert not collections and peak < 1.3 * size
     assert len(placed([]).sizes) == 0

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from . import tables
 from .documents import COLUMNS, Curation
 from .engine import daft
+from .scratch import scratch_in
 from .splits import Splitter
 from .tables import ParquetWriter, RunWriter, merged, text_bytes, totals_by
 
@@ -51,10 +52,13 @@ def run_stage(method: Curation, step: str, number: int, paths: Sequence[Path], f
     frame = daft.read_parquet([str(path.resolve()) for path in paths])
     if "reason" in frame.column_names:
         frame = frame.where(daft.col("reason").is_null()).exclude(*_TAGS)
-    with daft.execution_config_ctx(
-        scantask_max_parallel=1,  # else it reads ahead in all files at once
-        parquet_target_row_group_size=tables.GROUP_BYTES,
-        parquet_target_filesize=tables.RUN_BYTES,
+    with (
+        daft.execution_config_ctx(
+            scantask_max_parallel=1,  # else it reads ahead in all files at once
+            parquet_target_row_group_size=tables.GROUP_BYTES,
+            parquet_target_filesize=tables.RUN_BYTES,
+        ),
+        scratch_in(folder),
     ):
         written = _in_order(method(frame), step).write_parquet(str(target), compression="lz4").to_pydict()
     # Not what stands in the folder: of a worker that was killed, a part of a file may.

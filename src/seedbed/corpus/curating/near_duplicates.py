@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -11,9 +13,31 @@ from seedbed.corpus import curation
 from seedbed.corpus.artifact import Corpus
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from daft import DataFrame, Expression
 
+    from seedbed.corpus.text.linking import Buckets, KeyFiles
     from seedbed.corpus.text.ngrams import Sets
+
+PART_CHARACTERS = 1 << 28  # of documents that are compared at a time, the sets of which take about 400 MB
+_BUFFERED = 256 << 20  # bytes of words that wait in memory to be written
+
+
+class _Signed(NamedTuple):
+    """The documents with words (N): of each frame, one after the other, ascending by id."""
+
+    ids: pa.Array
+    characters_N: np.ndarray
+    arrival_N: np.ndarray  # as which one each was signed
+    num_old: int  # those of the older corpus
+
+
+class _Linked(NamedTuple):
+    """Documents that go, the one that stays for each, and how similar the two are."""
+
+    gone: np.ndarray
+    kept: np.ndarray
+    similarity: np.ndarray
 
 
 @curation.register("near_duplicates", papers=["311"], version=2)
@@ -31,9 +55,13 @@ class NearDuplicates:
     with those that are linked to it.
 
     The cut is the one with the fewest candidates that finds a pair just at the threshold with probability 0.995; a
-    pair above it is more certain. The result depends on nothing but ids and texts. Memory: 8 bytes for each
-    document and band (of which there are 18 by default), and 8 for each n-gram of those documents that share a band
-    with another one. `seedbed corpus why` shows why two documents belong together.
+    pair above it is more certain. The result depends on nothing but ids and texts. `seedbed corpus why` shows why two
+    documents belong together.
+
+    Memory: about 60 bytes for each document and its id, and 8 for each band (of which there are 18 by default) in which
+    another one agrees with it. The keys of the bands, and the words of documents that agree with another one, stand on
+    disk. These documents are compared part by part, with one part's n-gram sets in memory; those that are connected by
+    agreement are in one part, however large.
     """
 
     def __init__(
@@ -51,35 +79,24 @@ class NearDuplicates:
         self.bands, self.rows = cut(threshold, num_hashes)
 
     def __call__(self, frame: DataFrame, /) -> DataFrame:
+        from seedbed.corpus.scratch import scratch
         from seedbed.corpus.tagging import with_reasons
-        from seedbed.corpus.text.linking import buckets, components
-        from seedbed.corpus.text.ngrams import jaccard, joined
+        from seedbed.corpus.text.linking import KeyFiles
 
         # The documents of an older corpus get the first numbers, so that they stay.
         frames = [self.against.all_documents(["id", "text"])] if self.against else []
         frames.append(frame)
-        banded = [self._banded(each) for each in frames]
-        ids = [id for found, _ in banded for id in found]
-        num_old = len(ids) - len(banded[-1][0])
-        found = buckets(np.concatenate([keys for _, keys in banded]))
-        del banded
-        if num_old and len(found.sizes):
-            found = found.where(np.maximum.reduceat(found.members, found.starts) >= num_old)
-        documents, rows = np.unique(found.members, return_inverse=True)
-        parts = np.split(documents, [np.searchsorted(documents, num_old)])[-len(frames) :]
-        sets = joined([self.sets(each, [ids[row] for row in part]) for each, part in zip(frames, parts, strict=True)])
-
-        def similar(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-            return self._similar(sets, left, right, documents < num_old)
-
-        label = components(found._replace(members=rows), len(documents), similar)
-        gone = np.flatnonzero((label != np.arange(len(label))) & (documents >= num_old))
-        kept = label[gone]
-        reasons = [
-            f"near duplicate of {ids[documents[stays]]}{self._of(documents[stays] < num_old)} (similarity {alike:.2f})"
-            for stays, alike in zip(kept, jaccard(sets, kept, gone), strict=True)
-        ]
-        return with_reasons(frame, [ids[document] for document in documents[gone]], reasons)
+        with scratch() as folder:
+            keys = KeyFiles(folder, self.bands)
+            signed = self._sign(frames, keys)
+            found = list(self._linked(frames, signed, keys, folder))
+        if not found:
+            return with_reasons(frame, [], [])
+        gone, kept, similarity = (np.concatenate(column) for column in zip(*found, strict=True))
+        of = f" of {self.against.path.name}" if self.against else ""
+        rows = zip(signed.ids.take(kept).to_pylist(), kept < signed.num_old, similarity, strict=True)
+        reasons = [f"near duplicate of {id}{of if old else ''} (similarity {alike:.2f})" for id, old, alike in rows]
+        return with_reasons(frame, signed.ids.take(gone).to_pylist(), reasons)
 
     def signatures(self, frame: DataFrame) -> DataFrame:
         """`id`, `_plain` and `_signature` of the documents with words."""
@@ -100,45 +117,120 @@ class NearDuplicates:
         """The signatures (N, H) of an Arrow array of them."""
         return np.asarray(column.flatten()).reshape(len(column), self.bands * self.rows)
 
-    def _banded(self, frame: DataFrame) -> tuple[list[str], np.ndarray]:
-        """The ids of all documents with words, ascending, and their keys in every band."""
-        from seedbed.corpus.text.linking import band_keys
-
-        ids: list[str] = []
-        keys = [np.empty((0, self.bands), np.uint64)]
-        for batch in self.signatures(frame).select("id", "_signature").to_arrow_iter():
-            ids += batch.column("id").to_pylist()
-            keys.append(band_keys(self.matrix(batch.column("_signature")), self.bands, self.rows))
-        order = sorted(range(len(ids)), key=ids.__getitem__)
-        return [ids[row] for row in order], np.concatenate(keys)[order]
-
     def sets(self, frame: DataFrame, ids: list[str]) -> Sets:
         """The n-gram sets of the given documents, in their order."""
         import pyarrow as pa
 
-        from seedbed.corpus.engine import daft
-        from seedbed.corpus.tagging import plain
-        from seedbed.corpus.text.ngrams import joined, placed, shingle_sets, word_arrays, word_hashes
+        numbers = pa.table({"id": pa.array(ids, pa.string()), "_number": np.arange(len(ids))})
+        return self._sets(_words(frame, numbers).to_arrow_iter())
 
-        if not ids:
-            return joined([])
-        numbers = daft.from_arrow(pa.table({"id": ids, "_number": np.arange(len(ids))}))
-        words = word_hashes(plain(daft.col("text"))).alias("_words")
-        parts = []
-        for batch in frame.select("id", "text").join(numbers, on="id").select("_number", words).to_arrow_iter():
-            places = batch.column("_number").to_numpy()
-            parts.append((places, shingle_sets(*word_arrays(batch.column("_words")), self.ngram)))
-        return placed(parts)
+    def _sign(self, frames: Sequence[DataFrame], keys: KeyFiles) -> _Signed:
+        """All documents with words; their keys go to the files."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
 
-    def _similar(self, sets: Sets, left: np.ndarray, right: np.ndarray, is_old: np.ndarray) -> np.ndarray:
-        """The pairs that are linked. Sizes rule most others out, and two old documents need no link."""
+        from seedbed.corpus.engine import daft, functions
+        from seedbed.corpus.text.linking import band_keys
+
+        size = functions.length(daft.col("_plain")).alias("_characters")
+        ids, sizes, arrivals, num_old, count = [], [np.empty(0, np.int64)], [], 0, 0
+        for frame in frames:
+            came = [pa.array([], pa.large_string())]
+            for batch in self.signatures(frame).select("id", "_signature", size).to_arrow_iter():
+                came.append(batch.column("id").cast(pa.large_string()))
+                sizes.append(np.asarray(batch.column("_characters"), np.int64))
+                keys.add(band_keys(self.matrix(batch.column("_signature")), self.bands, self.rows))
+            own = pa.concat_arrays(came)
+            order = np.asarray(pc.sort_indices(own), np.int64)  # by bytes, so by code points
+            ids.append(own.take(order))
+            arrivals.append(order + count)
+            num_old, count = count, count + len(order)
+        arrival_N = np.concatenate(arrivals)
+        return _Signed(pa.concat_arrays(ids), np.concatenate(sizes)[arrival_N], arrival_N, num_old)
+
+    def _linked(self, frames: Sequence[DataFrame], signed: _Signed, keys: KeyFiles, folder: Path) -> Iterator[_Linked]:
+        """The documents that agree in some band are compared, part by part."""
+        import pyarrow as pa
+
+        from seedbed.corpus.text.linking import buckets, parts
+
+        found = buckets(keys.in_order(signed.arrival_N))
+        if signed.num_old and len(found.sizes):
+            found = found.where(np.maximum.reduceat(found.members, found.starts) >= signed.num_old)
+        if not len(found.sizes):
+            return
+        documents_D, rows = np.unique(found.members, return_inverse=True)
+        found = found._replace(members=rows)
+        part_D = parts(found, signed.characters_N[documents_D], PART_CHARACTERS)
+        members = [np.flatnonzero(part_D == part) for part in range(part_D.max() + 1)]
+        number_D = np.empty(len(part_D), np.int64)  # of each document in its part
+        for own in members:
+            number_D[own] = np.arange(len(own))
+        places = pa.table({"id": signed.ids.take(documents_D), "_number": number_D, "_part": part_D})
+        num_old = np.searchsorted(documents_D, signed.num_old)
+        olds = [places[:num_old]] if len(frames) > 1 else []
+        _write_words(zip(frames, [*olds, places[num_old:]], strict=True), folder, len(members))
+        part_of_bucket = part_D[found.members[found.starts]]
+        for part, own in enumerate(members):
+            shared = found.where(part_of_bucket == part)
+            shared = shared._replace(members=number_D[shared.members])
+            yield self._part(shared, documents_D[own], signed.num_old, self._sets(_read_words(folder, part)))
+
+    def _part(self, found: Buckets, documents_D: np.ndarray, num_old: int, sets: Sets) -> _Linked:
+        from seedbed.corpus.text.linking import components
         from seedbed.corpus.text.ngrams import jaccard
 
-        sizes = sets.sizes
-        smaller, larger = np.minimum(sizes[left], sizes[right]), np.maximum(sizes[left], sizes[right])
-        close = (smaller >= self.threshold * larger) & ~(is_old[left] & is_old[right])
-        close[close] = jaccard(sets, left[close], right[close]) >= self.threshold
-        return close
+        is_old = documents_D < num_old
 
-    def _of(self, is_old: bool) -> str:
-        return f" of {self.against.path.name}" if self.against and is_old else ""
+        def similar(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+            """Sizes rule most pairs out, and two old documents need no link."""
+            smaller, larger = np.sort([sets.sizes[left], sets.sizes[right]], axis=0)
+            close = (smaller >= self.threshold * larger) & ~(is_old[left] & is_old[right])
+            close[close] = jaccard(sets, left[close], right[close]) >= self.threshold
+            return np.asarray(close)
+
+        label = components(found, len(documents_D), similar)
+        gone = np.flatnonzero((label != np.arange(len(label))) & ~is_old)
+        kept = label[gone]
+        return _Linked(documents_D[gone], documents_D[kept], jaccard(sets, kept, gone))
+
+    def _sets(self, batches: Iterable[Any]) -> Sets:
+        """Of batches with `_number` and `_words` the n-gram set of each document, in its place."""
+        from seedbed.corpus.text.ngrams import placed, shingle_sets, word_arrays
+
+        found = []
+        for batch in batches:
+            words = word_arrays(batch.column("_words"))
+            found.append((batch.column("_number").to_numpy(), shingle_sets(*words, self.ngram)))
+        return placed(found)
+
+
+def _words(frame: DataFrame, numbers: pa.Table) -> DataFrame:
+    """The columns of `numbers` but the id, and the words of the documents with these ids, as hashes."""
+    from seedbed.corpus.engine import daft
+    from seedbed.corpus.tagging import plain
+    from seedbed.corpus.text.ngrams import word_hashes
+
+    others = [name for name in numbers.column_names if name != "id"]
+    joined = frame.select("id", "text").join(daft.from_arrow(numbers), on="id")
+    return joined.select(*others, word_hashes(plain(daft.col("text"))).alias("_words"))
+
+
+def _write_words(frames: Iterable[tuple[DataFrame, pa.Table]], folder: Path, num_parts: int) -> None:
+    """A folder of files for each part. Rows that Daft hands to Python wait in memory; those that it writes do not."""
+    from seedbed.corpus.engine import daft
+
+    group = max(_BUFFERED // num_parts, 1 << 20)
+    with daft.execution_config_ctx(parquet_target_row_group_size=group, parquet_target_filesize=4 * group):
+        for frame, numbers in frames:
+            if len(numbers):
+                words = _words(frame, numbers)
+                words.write_parquet(str(folder.resolve()), compression="none", partition_cols=["_part"])
+
+
+def _read_words(folder: Path, part: int) -> Iterator[Any]:
+    import pyarrow.parquet as pq
+
+    for path in (folder / f"_part={part}").iterdir():
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(columns=["_number", "_words"])

@@ -7,7 +7,8 @@ Shapes: N documents, K bands, H hashes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -59,11 +60,27 @@ def band_keys(signatures_NH: np.ndarray, bands: int, rows: int) -> np.ndarray:
     return keys_NK
 
 
-def buckets(keys_NK: np.ndarray) -> Buckets:
-    """The sets of two or more documents that agree in some band, each once."""
+class KeyFiles:
+    """The keys of documents, a file for each band in `folder`, so that one band at a time is in memory."""
+
+    def __init__(self, folder: Path, bands: int) -> None:
+        self._paths = [folder / f"{band}.keys" for band in range(bands)]
+
+    def add(self, keys_NK: np.ndarray) -> None:
+        for path, keys_N in zip(self._paths, keys_NK.T, strict=True):
+            with path.open("ab") as file:
+                file.write(keys_N.tobytes())
+
+    def in_order(self, order_N: np.ndarray) -> Iterator[np.ndarray]:
+        """Band after band the keys (N,) of documents, given as the numbers with which they were added."""
+        for path in self._paths:
+            yield np.fromfile(path, np.uint64)[order_N] if len(order_N) else np.empty(0, np.uint64)
+
+
+def buckets(keys: Iterable[np.ndarray]) -> Buckets:
+    """The sets of two or more documents that agree in some band, each once. `keys`: those of each band (N,)."""
     members, sizes = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for band in range(keys_NK.shape[1]):
-        keys_N = np.ascontiguousarray(keys_NK[:, band])
+    for keys_N in keys:
         order = np.argsort(keys_N, kind="stable")
         ordered = keys_N[order]
         again = np.zeros(len(keys_N) + 1, np.bool_)  # it has the key of the one before
@@ -79,6 +96,19 @@ def buckets(keys_NK: np.ndarray) -> Buckets:
     chosen = np.zeros(len(names), np.bool_)
     chosen[np.unique(names, return_index=True)[1]] = True
     return found.where(chosen)
+
+
+def parts(found: Buckets, weights_N: np.ndarray, most: int) -> np.ndarray:
+    """Which part each of N documents is of, so that those that share a bucket are of one part, as are those that are
+    connected by such. A part weighs at most `most`, or else begins below it and ends with its largest component's.
+    """
+    others = np.ones(len(found.members), np.bool_)
+    others[found.starts] = False
+    firsts = np.repeat(found.members[found.starts], found.sizes - 1)
+    _, component_N = np.unique(connected(np.arange(len(weights_N)), firsts, found.members[others]), return_inverse=True)
+    weights = np.bincount(component_N, weights_N).astype(np.int64)
+    _, part = np.unique((np.cumsum(weights) - weights) // most, return_inverse=True)
+    return np.asarray(part[component_N])
 
 
 def components(found: Buckets, count: int, similar: Similar) -> np.ndarray:

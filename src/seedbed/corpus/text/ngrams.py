@@ -145,15 +145,6 @@ def placed(parts: list[tuple[np.ndarray, Sets]]) -> Sets:
     return Sets(hashes, offsets)
 
 
-def joined(parts: Sequence[Sets]) -> Sets:
-    """The sets of several collections, one after the other."""
-    if len(parts) == 1:
-        return parts[0]
-    sizes = np.concatenate([np.empty(0, np.int64), *[part.sizes for part in parts]])
-    hashes = np.concatenate([np.empty(0, np.uint64), *[part.hashes for part in parts]])
-    return Sets(hashes, np.concatenate([[0], np.cumsum(sizes)]))
-
-
 def jaccard(sets: Sets, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """For each pair of rows the share of both sets' union that is in both."""
     sizes = sets.sizes
