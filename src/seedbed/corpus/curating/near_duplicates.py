@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from seedbed.corpus.text.linking import Buckets, KeyFiles
     from seedbed.corpus.text.ngrams import Sets
 
-PART_CHARACTERS = 1 << 28  # of documents that are compared at a time, the sets of which take about 400 MB
+PART_CHARACTERS = 1 << 27  # of documents that are compared at a time, the sets of which take about 200 MB
 _BUFFERED = 256 << 20  # bytes of words that wait in memory to be written
+_ROWS = 4096  # documents the n-grams of which are made at a time
 
 
 class _Signed(NamedTuple):
@@ -233,4 +234,4 @@ def _read_words(folder: Path, part: int) -> Iterator[Any]:
 
     for path in (folder / f"_part={part}").iterdir():
         with pq.ParquetFile(path) as file:
-            yield from file.iter_batches(columns=["_number", "_words"])
+            yield from file.iter_batches(_ROWS, columns=["_number", "_words"])
