@@ -9,11 +9,14 @@ import typer
 
 
 def report(
-    path: Annotated[Path, typer.Argument(help="A run's folder, such as runs/quickstart, or a comparison's JSON file.")],
+    path: Annotated[
+        Path,
+        typer.Argument(help="A run's folder, such as runs/quickstart, or the JSON file of a comparison or search."),
+    ],
     out: Annotated[Path | None, typer.Option(help="The file to write; by default RUN/report.html.")] = None,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
-    """Write one HTML file that explains a run or a comparison; it needs no network."""
+    """Write one HTML file that explains a run, a comparison or a search; it needs no network."""
     from seedbed.report import write_report
 
     written = write_report(path, out)

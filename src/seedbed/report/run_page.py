@@ -20,16 +20,22 @@ from .collect.training import TrainingReport
 from .glossary import metric_of, system_of
 from .numbers import seconds, short, size, whole, width
 from .page import Page
+from .search_page import search_chart
 
 _SMALL = 260
-_SECTIONS = ("scores", "corpora", "vocabularies", "trainings")
-_TITLES = {"scores": "Scores", "corpora": "Corpus", "vocabularies": "Vocabulary", "trainings": "Training"}
+_SECTIONS = {
+    "scores": "Scores",
+    "corpora": "Corpus",
+    "vocabularies": "Vocabulary",
+    "trainings": "Training",
+    "searches": "Search",
+}
 
 
 def run_page(report: RunReport) -> str:
     """The HTML of a run's report."""
     shown = {name: bool(getattr(report, "evaluations" if name == "scores" else name)) for name in _SECTIONS}
-    sections = [(name, _TITLES[name]) for name in _SECTIONS if shown[name]]
+    sections = [(name, title) for name, title in _SECTIONS.items() if shown[name]]
     sections += [
         ("lineage", "Lineage"),
         ("cost", "Time and cost"),
@@ -40,12 +46,14 @@ def run_page(report: RunReport) -> str:
         "run.html",
         title=f"{report.name}: a run of Seedbed",
         run=report,
+        searches=report.searches,
         sections=sections,
         waterfall=waterfall,
         loss_chart=loss_chart,
         small_charts=small_charts,
         values_chart=values_chart,
         differences_chart=differences_chart,
+        search_chart=search_chart,
         lineage=lineage(report),
         waiting=[step for step in report.steps if step.status in ("unfinished", "waiting", "missing")],
         energy=report.energy_joules,
@@ -181,6 +189,7 @@ def _about(step: StepFacts) -> str:
         "tokens": lambda: f"{short(counts['tokens'])} tokens",
         "model": lambda: f"{short(counts['parameters'])} parameters, {short(counts['tokens'])} tokens seen",
         "scores": lambda: ", ".join(counts["scores"]),
+        "search": lambda: f"{whole(counts['evaluated'])} points tried",
     }
     try:
         what = made[step.kind]()

@@ -23,6 +23,7 @@ class Line:
     curve: Curve
     tone: str
     marks: bool = False  # a dot at every bucket, for few points
+    joined: bool = True  # by a line
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def _drawn(item: Line, x: Scale, y: Scale) -> list[Markup]:
     if not item.marks and any(bucket.high > bucket.low for bucket in buckets):
         edge = [(x(b.x), y(b.high)) for b in buckets] + [(x(b.x), y(b.low)) for b in reversed(buckets)]
         parts.append(tag("path", d=path(edge, closed=True), class_=f"band {item.tone}"))
-    if len(points) > 1:
+    if item.joined and len(points) > 1:
         parts.append(tag("path", d=path(points), class_=f"line {item.tone}"))
     if item.marks or len(points) == 1:
         radius = 3.2 if len(points) <= 40 else 1.8

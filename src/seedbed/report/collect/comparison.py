@@ -99,9 +99,17 @@ class ComparisonReport:
         return [item for item in self.differences if item.metric == metric]
 
 
-def collect_comparison(path: Path) -> ComparisonReport:
-    """Read a result. Raises InputError if the file is none."""
-    found = _checked(path)
+def read_result(path: Path) -> Any:
+    """What a JSON file holds. Raises InputError if it cannot be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(str(path), f"cannot be read as JSON: {error}") from None
+
+
+def collect_comparison(content: Any, path: Path) -> ComparisonReport:
+    """From what the file of a result holds. Raises InputError if it is none."""
+    found = _checked(content, path)
     arms = [_arm(name, row) for name, row in found["arms"].items()]
     return ComparisonReport(
         name=str(found.get("name") or path.stem),
@@ -133,11 +141,7 @@ def collect_comparison(path: Path) -> ComparisonReport:
     )
 
 
-def _checked(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(str(path), f"cannot be read as JSON: {error}") from None
+def _checked(found: Any, path: Path) -> dict[str, Any]:
     if not isinstance(found, dict) or not all(isinstance(found.get(key), dict) for key in ("arms", "metrics")):
         raise InputError(str(path), "is not the result of a comparison: it has no arms and metrics")
     if not found["arms"] or not found["metrics"]:

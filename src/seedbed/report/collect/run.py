@@ -9,6 +9,7 @@ from typing import Any
 
 from .corpus import CorpusReport, corpus_report
 from .scores import EvaluationReport, evaluation_report
+from .search import SearchReport, search_report
 from .steps import StepFacts, read_steps
 from .texts import clipped
 from .training import TrainingReport, training_report
@@ -31,6 +32,7 @@ class RunReport:
     vocabularies: list[VocabularyReport] = field(default_factory=list)
     trainings: list[TrainingReport] = field(default_factory=list)
     evaluations: list[EvaluationReport] = field(default_factory=list)
+    searches: list[SearchReport] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -95,8 +97,11 @@ def collect_run(folder: Path) -> RunReport:
             notes.append(f"{evaluation.name}: of {len(evaluation.tasks)} tasks the first {room} are shown.")
         del evaluation.tasks[room:]
         room -= len(evaluation.tasks)
-    training = [step for step in steps if step.status == "unfinished" and step.kind == "model"]
-    report.trainings += [training_report(step) for step in training[:LIMIT]]
+    for kind in ("model", "search"):  # which can be looked at while they are in the making
+        name, build = _BUILDERS[kind]
+        making = [step for step in steps if step.status == "unfinished" and step.kind == kind]
+        getattr(report, name).extend(build(step, steps) for step in making[:LIMIT])
+    report.searches = [found for found in report.searches if found is not None]
     return report
 
 
@@ -105,4 +110,5 @@ _BUILDERS: dict[str, tuple[str, Any]] = {
     "tokenizer": ("vocabularies", vocabulary_report),
     "model": ("trainings", lambda step, _: training_report(step)),
     "scores": ("evaluations", evaluation_report),
+    "search": ("searches", lambda step, _: search_report(step)),
 }
