@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from seedbed.compare.comparison import parse_comparison
+from seedbed.compare.run import compare
 from seedbed.core.errors import InputError
 from seedbed.recipe.execute import Workspace, run_recipe
 from seedbed.recipe.plan import make_plan
@@ -127,6 +129,26 @@ def test_points_of_wrong_sizes_are_refused_before_they_are_trained(tmp_path: Pat
     with pytest.raises(InputError, match="no point of it may be tried"):
         driver.run(3, None, lambda: None)
     assert len(driver.refused) == 2
+
+
+def test_an_arm_that_searches_costs_what_its_trainings_cost(tmp_path: Path) -> None:
+    """All of them, also those that another arm's search has made."""
+    found = {
+        "search": {"space": {"encoder.optimizer.adamw.lr": [1e-3, 1e-2]}, "metric": "encoder.loss", "goal": "least"}
+    }
+    content = {
+        "recipe": {"steps": {**STEPS, "found": found}},
+        "arms": {"one": {"found.search.evaluations": 1}, "two": {"found.search.evaluations": 2}},
+        "metric": "found.best",
+        "equal": "none",
+        "seeds": 1,
+    }
+    made = parse_comparison(content, tmp_path / "searched.yaml")
+    costs = {
+        name: arm["cost"] for name, arm in compare(made, Workspace(tmp_path), say=lambda line: None)["arms"].items()
+    }
+    assert costs["one"]["steps"] == 2 and costs["two"]["steps"] == 4
+    assert costs["two"]["flops"] == pytest.approx(2 * costs["one"]["flops"], rel=1e-3)
 
 
 def test_what_a_search_depends_on_is_in_its_fingerprint(tmp_path: Path) -> None:

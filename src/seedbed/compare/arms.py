@@ -35,6 +35,11 @@ class ArmRun:
     def training(self) -> list[PlannedStep]:
         return [planned for planned in self.plan if trains(planned.step.name)]
 
+    @property
+    def costly(self) -> list[PlannedStep]:
+        """Those, and searches, which count what all of their points' trainings cost."""
+        return [planned for planned in self.plan if trains(planned.step.name) or planned.step.name == "search"]
+
 
 def trains(function: str) -> bool:
     """Whether a step makes a model by training: with a seed, which what only changes weights does not have."""

@@ -101,8 +101,8 @@ def _arm(
 
 
 def _cost(run: ArmRun, artifacts: Mapping[str, Artifact]) -> dict[str, float | None]:
-    """The sum over the arm's training steps, those that it shares with others included."""
-    rows = [costs_of(artifacts[planned.name].counts) for planned in run.training]
+    """The sum over the arm's training steps and searches, those that it shares with others included."""
+    rows = [costs_of(artifacts[planned.name].counts) for planned in run.costly]
     return {name: _sum([row[name] for row in rows]) for name in COSTS}
 
 
