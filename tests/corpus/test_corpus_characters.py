@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from seedbed.corpus.text.characters import LETTER, SYMBOL, Spans, Texts, chunks, is_repeat
+from seedbed.corpus.text.characters import LETTER, OTHER, SYMBOL, Spans, Texts, chunks, is_repeat
 from seedbed.corpus.text.repetition import Repeats
 
 SOME = st.lists(st.text(alphabet="ab \n\r\t.…é中\u2028\x1c\u3000\u0301", max_size=25), min_size=1, max_size=4)
@@ -50,6 +50,19 @@ def test_a_hash_is_that_of_the_characters(texts: list[str]) -> None:
         assert int(Texts([word]).whole_hash()) == value
 
 
+@given(SOME)
+@settings(max_examples=100, deadline=None)
+def test_words_are_found_and_their_classes_are_those_of_their_characters(texts: list[str]) -> None:
+    joined = Texts(texts)
+    words = [word for text in texts for word in text.split()]
+    known = list(dict.fromkeys([*words, "the", "\u4e00x"]))
+    found = [rows.tolist() for rows in joined.find(joined.words, known)]
+    assert found == [[number for number, word in enumerate(words) if word == wanted] for wanted in known]
+    for bit in (LETTER, SYMBOL, OTHER):
+        has = (joined.classes(joined.words) & bit) != 0
+        assert has.tolist() == [bool((Texts([word]).classes_C[:-1] & bit).any()) for word in words]
+
+
 def test_classes_are_those_of_python() -> None:
     text = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x2A700)]))
     joined = Texts([text])
@@ -58,6 +71,7 @@ def test_classes_are_those_of_python() -> None:
     assert [bool(bits & LETTER) for bits in classes.tolist()] == [char.isalpha() for char in text]
     wanted = [unicodedata.category(char)[0] in "PSC" and not char.isspace() for char in text]
     assert [bool(bits & SYMBOL) for bits in classes.tolist()] == wanted
+    assert all(bool(bits & OTHER) != bool(bits & (SYMBOL | 1)) for bits in classes.tolist())
 
 
 def test_pieces_part_punctuation_from_words() -> None:

@@ -105,7 +105,7 @@ class Dolma:
             "dolma_words": words.counts,
             "dolma_word_length": _medians(words),
             "dolma_symbols": share(words.totals(symbols_W), words.counts),
-            "dolma_alphabetic_words": share(words.totals(texts.contains(words, LETTER)), words.counts),
+            "dolma_alphabetic_words": share(words.totals((texts.classes(words) & LETTER) != 0), words.counts),
             "dolma_stop_words": words.totals(stop_W),
         }
         return columns | self._lines(texts, chars_D) | self._ngrams(texts, chars_D)

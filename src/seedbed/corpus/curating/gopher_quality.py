@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from seedbed.corpus import curation
-from seedbed.corpus.text.characters import LETTER, SYMBOL, Spans, Texts
+from seedbed.corpus.text.characters import LETTER, OTHER, Spans, Texts
 from seedbed.corpus.text.rules import Measured, Rule, bounded, share, tag
 
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ class GopherQuality:
             "gopher_stop_words": (min_stop_words, None),
         }
         self.bullets, self.words, self.drop = bullets, words, drop
-        self._stop_hashes = [Texts([word]).whole_hash() for word in dict.fromkeys(stop_words)]
-        self._longest = max(map(len, stop_words), default=0)
+        self.stop_words = [word for word in dict.fromkeys(stop_words) if word]
 
     def __call__(self, frame: DataFrame, /) -> DataFrame:
         return tag(frame, self.rules(), self.measure, drop=self.drop)
@@ -73,21 +72,22 @@ class GopherQuality:
 
     def measure(self, texts: Texts) -> Measured:
         words = texts.words if self.words == "space" else texts.pieces
-        symbols_S = texts.counted((texts.classes_C & SYMBOL) != 0, words.starts, words.ends)
-        real = words.chosen(symbols_S < words.lengths)
+        classes_S = texts.classes(words)
+        real_S = (classes_S & OTHER) != 0
+        real_D = words.totals(real_S)
         lines = texts.lines
         bullets_S, ellipses_S = self._marked_lines(texts, lines)
         documents = len(texts.texts)
         hashes_D = _counts(np.flatnonzero(texts.codes_C == ord("#")), texts, documents)
         return Measured(
             {
-                "gopher_words": real.counts,
-                "gopher_word_length": share(real.totals(real.lengths), real.counts),
+                "gopher_words": real_D,
+                "gopher_word_length": share(words.totals(real_S * words.lengths), real_D),
                 "gopher_hashes": share(hashes_D, words.counts),
                 "gopher_ellipses": share(_ellipses(texts, documents), words.counts),
                 "gopher_bullet_lines": share(lines.totals(bullets_S), lines.counts),
                 "gopher_ellipsis_lines": share(lines.totals(ellipses_S), lines.counts),
-                "gopher_alphabetic_words": share(words.totals(texts.contains(words, LETTER)), words.counts),
+                "gopher_alphabetic_words": share(words.totals((classes_S & LETTER) != 0), words.counts),
                 "gopher_stop_words": self._stop_words(texts, words, documents),
             }
         )
@@ -104,13 +104,10 @@ class GopherQuality:
 
     def _stop_words(self, texts: Texts, words: Spans, documents: int) -> np.ndarray:
         """How many of the stop words stand in each text."""
-        if not self._stop_hashes:
-            return np.zeros(documents, np.int64)
-        short = words.chosen(words.lengths <= self._longest)
-        hashes, text = texts.hashes(short), short.texts
         found = np.zeros(documents, np.int64)
-        for wanted in self._stop_hashes:
-            found += np.bincount(text[hashes == wanted], minlength=documents) > 0
+        for places in texts.find(words, self.stop_words):
+            text = np.searchsorted(words.offsets, places, side="right") - 1
+            found += np.bincount(text, minlength=documents) > 0
         return found
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 # Bits of a character's classes.
-SPACE, BREAK, LETTER, SYMBOL = 1, 2, 4, 8
+SPACE, BREAK, LETTER, SYMBOL, OTHER = 1, 2, 4, 8, 16  # OTHER: neither space nor symbol, so letters too
 _KNOWN = 0x32400  # above it there are only tags, variation selectors, private use and nothing: no letters, no spaces
 _SPACES = [*range(9, 14), *range(28, 33), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B)]
 _SPACES += [0x2028, 0x2029, 0x202F, 0x205F, 0x3000]
@@ -147,9 +147,25 @@ class Texts:
         """The words in each piece, as a range; no word crosses the end of one."""
         return np.searchsorted(self.words.starts, starts), np.searchsorted(self.words.starts, ends)
 
-    def contains(self, spans: Spans, bit: int) -> np.ndarray:
-        """Whether a piece has a character of a class."""
-        return self.counted((self.classes_C & bit) != 0, spans.starts, spans.ends) > 0
+    def classes(self, spans: Spans) -> np.ndarray:
+        """The classes of each piece's characters, together. Between pieces nothing but white space may stand, whose
+        classes come along."""
+        if not len(spans.starts):
+            return np.zeros(0, np.uint8)
+        return np.bitwise_or.reduceat(self.classes_C, spans.starts)
+
+    def find(self, spans: Spans, words: Iterable[str]) -> Iterator[np.ndarray]:
+        """For each of these words, which are not empty, the numbers of the pieces that are it."""
+        lengths, known = spans.lengths, dict[int, tuple[np.ndarray, np.ndarray]]()
+        for word in words:
+            if len(word) not in known:
+                rows = np.flatnonzero(lengths == len(word))
+                known[len(word)] = rows, self.codes_C[spans.starts[rows]]
+            rows, first = known[len(word)]
+            rows = rows[first == ord(word[0])]
+            for place, character in enumerate(word[1:], 1):
+                rows = rows[self.codes_C[spans.starts[rows] + place] == ord(character)]
+            yield rows
 
     def counted(self, is_C: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
         """The number of true characters in pieces."""
@@ -240,6 +256,7 @@ def _classes() -> np.ndarray:
     table[:-1][np.isin(categories, list(b"PSC"))] = SYMBOL
     table[_SPACES] = SPACE
     table[_BREAKS] |= BREAK
+    table[(table & (SPACE | SYMBOL)) == 0] |= OTHER
     return table
 
 
