@@ -29,8 +29,9 @@ from seedbed.core.errors import InputError
 from seedbed.objectives import objectives
 from seedbed.optim import schedules
 from seedbed.train import Intervention, interventions
+from seedbed.train import loop as loop_module
 from seedbed.train.budget import Every
-from seedbed.train.metrics import METRICS, MetricsLog, Progress, duration
+from seedbed.train.metrics import METRICS, MetricsLog, Progress, duration, idle_threads
 from seedbed.train.precision import Precision
 from seedbed.train.run import Run
 
@@ -311,6 +312,17 @@ class TestProgress:
         assert [duration(s) for s in (0.4, 59, 61, 3599, 3660, 90000)] == [
             "0 s", "59 s", "1:01 min", "59:59 min", "1:01 h", "25:00 h",
         ]  # fmt: skip
+
+
+def test_idle_threads_are_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert idle_threads(100, 170, 2) is None and idle_threads(100, 20, 1) is None
+    assert "2 threads were at work for 45% of the time" in str(idle_threads(100, 90, 2))
+    assert "SEEDBED_CORES=3" in str(idle_threads(10, 32, 8)) and "SEEDBED_CORES=1" in str(idle_threads(10, 1, 8))
+    monkeypatch.setattr(loop_module, "_LOOK_AFTER", 0.0)
+    monkeypatch.setattr(loop_module, "idle_threads", lambda *_: "idle")
+    said: list[str] = []
+    train(tmp_path, steps=3, say=said.append)
+    assert said.count("idle") == 1
 
 
 def test_a_log_that_lost_lines_is_said(tmp_path: Path) -> None:

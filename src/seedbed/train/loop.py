@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from seedbed.core import distributed
 from seedbed.core.errors import InputError
 from seedbed.train.gradients import Gradients
-from seedbed.train.metrics import MetricsLog, Progress, describe
+from seedbed.train.metrics import MetricsLog, Progress, describe, idle_threads
 from seedbed.train.passes import LOAD, Passes
 from seedbed.train.run import Run
 from seedbed.train.signals import StopRequest
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from seedbed.train.logs import AppendLog
     from seedbed.train.precision import Precision
     from seedbed.train.sharding import Sharding
+
+
+_LOOK_AFTER = 60.0  # seconds
 
 
 @dataclass
@@ -58,6 +61,7 @@ class Loop:
         self._progress = Progress(run.say)
         self._saved_at, self._saved_step = time.monotonic(), -1
         self._tokens_at_start = 0
+        self._looked = False  # whether threads are idle
 
     @property
     def _logs(self) -> list[AppendLog]:
@@ -90,6 +94,7 @@ class Loop:
                     run.seconds = seconds_before + time.monotonic() - clock
                     run.cpu_seconds = cpu_before + time.process_time() - cpu_clock
                     self._write_line(run.seconds - seconds_before)
+                    self._look(run.seconds - seconds_before, run.cpu_seconds - cpu_before)
                     if wanted["save"] or wanted["stop"] or run.save_requested:
                         self.save()
                     if wanted["stop"]:
@@ -172,6 +177,17 @@ class Loop:
             raise InputError(str(checkpoint.path), f"cannot roll back: {problem}")
         restore_network(self.run, checkpoint, checkpoint.state())
         return checkpoint.step
+
+    def _look(self, seconds: float, cpu_seconds: float) -> None:
+        """Once, whether the threads are busy."""
+        if self._looked or seconds < _LOOK_AFTER:
+            return
+        self._looked = True
+        if self.run.device.type == "cpu" and distributed.world_size() == 1:
+            import torch
+
+            if said := idle_threads(seconds, cpu_seconds, torch.get_num_threads()):
+                self.run.say(said)
 
     def _tell(self, hook: str) -> None:
         for intervention in self.run.interventions:

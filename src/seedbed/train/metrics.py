@@ -18,6 +18,7 @@ from seedbed.core.files import finite
 from seedbed.train.logs import AppendLog
 
 METRICS = "metrics.jsonl"
+_BUSY = 0.6  # of the threads' time, at least
 
 
 class MetricsLog(AppendLog):
@@ -70,6 +71,19 @@ def describe(record: dict[str, Any], total: str, seconds_left: float | None) -> 
     if seconds_left is not None:
         parts.append(f"{duration(seconds_left)} left")
     return " · ".join(parts)
+
+
+def idle_threads(seconds: float, cpu_seconds: float, threads: int) -> str | None:
+    """What to say where threads were idle for long. With other work on the machine each product waits for the last of
+    its threads, so that fewer are faster; small products are done by one."""
+    share = cpu_seconds / max(seconds * threads, 1e-9)
+    if threads < 2 or share >= _BUSY:
+        return None
+    fewer = max(1, round(share * threads))
+    return (
+        f"{threads} threads were at work for {share:.0%} of the time: either other work has the machine, too, or the "
+        f"steps are too small for them; SEEDBED_CORES={fewer} may be faster"
+    )
 
 
 def duration(seconds: float) -> str:
