@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -170,12 +171,12 @@ class NearDuplicates:
         places = pa.table({"id": signed.ids.take(documents_D), "_number": number_D, "_part": part_D})
         num_old = np.searchsorted(documents_D, signed.num_old)
         olds = [places[:num_old]] if len(frames) > 1 else []
-        _write_words(zip(frames, [*olds, places[num_old:]], strict=True), folder, len(members))
+        numbered = list(zip(frames, [*olds, places[num_old:]], strict=True))
         part_of_bucket = part_D[found.members[found.starts]]
-        for part, own in enumerate(members):
+        for part, (own, words) in enumerate(zip(members, _words_by_part(numbered, folder, len(members)), strict=True)):
             shared = found.where(part_of_bucket == part)
             shared = shared._replace(members=number_D[shared.members])
-            yield self._part(shared, documents_D[own], signed.num_old, self._sets(_read_words(folder, part)))
+            yield self._part(shared, documents_D[own], signed.num_old, self._sets(words))
 
     def _part(self, found: Buckets, documents_D: np.ndarray, num_old: int, sets: Sets) -> _Linked:
         from seedbed.corpus.text.linking import components
@@ -200,9 +201,11 @@ class NearDuplicates:
         from seedbed.corpus.text.ngrams import placed, shingle_sets, word_arrays
 
         found = []
-        for batch in batches:
-            words = word_arrays(batch.column("_words"))
-            found.append((batch.column("_number").to_numpy(), shingle_sets(*words, self.ngram)))
+        for whole in batches:
+            for first in range(0, len(whole), _ROWS):
+                batch = whole.slice(first, _ROWS)
+                words = word_arrays(batch.column("_words"))
+                found.append((batch.column("_number").to_numpy(), shingle_sets(*words, self.ngram)))
         return placed(found)
 
 
@@ -217,16 +220,21 @@ def _words(frame: DataFrame, numbers: pa.Table) -> DataFrame:
     return joined.select(*others, word_hashes(plain(daft.col("text"))).alias("_words"))
 
 
-def _write_words(frames: Iterable[tuple[DataFrame, pa.Table]], folder: Path, num_parts: int) -> None:
-    """A folder of files for each part. Rows that Daft hands to Python wait in memory; those that it writes do not."""
+def _words_by_part(frames: Sequence[tuple[DataFrame, pa.Table]], folder: Path, num_parts: int) -> Iterator[Any]:
+    """Of each part its batches of words. Several go to files first: rows that Daft hands to Python wait in memory, and
+    those that it writes do not."""
     from seedbed.corpus.engine import daft
 
+    words = [_words(frame, numbers) for frame, numbers in frames if len(numbers)]
+    if num_parts == 1:
+        yield itertools.chain.from_iterable(part.to_arrow_iter() for part in words)
+        return
     group = max(_BUFFERED // num_parts, 1 << 20)
     with daft.execution_config_ctx(parquet_target_row_group_size=group, parquet_target_filesize=4 * group):
-        for frame, numbers in frames:
-            if len(numbers):
-                words = _words(frame, numbers)
-                words.write_parquet(str(folder.resolve()), compression="none", partition_cols=["_part"])
+        for part in words:
+            part.write_parquet(str(folder.resolve()), compression="none", partition_cols=["_part"])
+    for number in range(num_parts):
+        yield _read_words(folder, number)
 
 
 def _read_words(folder: Path, part: int) -> Iterator[Any]:

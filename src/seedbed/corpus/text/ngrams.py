@@ -125,7 +125,7 @@ def sets_of(hashes: np.ndarray, numbers: np.ndarray, count: int) -> Sets:
         marked.sort()
         marked = marked[np.concatenate([[True], marked[1:] != marked[:-1]])] if len(marked) else marked
         found.append(marked & _MASK)
-        sizes.append(np.bincount((marked >> _BITS).astype(np.int64), minlength=min(_BLOCK, count - first)))
+        sizes.append(np.bincount((marked >> _BITS).view(np.int64), minlength=min(_BLOCK, count - first)))
     return Sets(np.concatenate(found), np.concatenate([[0], np.cumsum(np.concatenate(sizes))]))
 
 
@@ -167,7 +167,7 @@ def _common(sets: Sets, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     marked = both.hashes | np.repeat(np.concatenate([pairs, pairs]), both.sizes)
     marked.sort()
     twice = marked[1:][marked[1:] == marked[:-1]]
-    return np.bincount((twice >> _BITS).astype(np.int64), minlength=len(left))
+    return np.bincount((twice >> _BITS).view(np.int64), minlength=len(left))
 
 
 class Lookup:
