@@ -11,8 +11,9 @@ by zstd.
 The recipe: normalize, Gopher's rules of quality, exact duplicates, near duplicates; then splits, the finished Parquet
 files and their manifest. Each size is a process of its own; its peak memory is that of the operating system's count
 (resident, at most), which includes what Daft's threads read ahead. Steps are timed by when each one says that it is
-done; the first also has the start of Python and its libraries. Time and memory grow with size to some power, which is
-told from each size to the next: 1 is linear, 0 is constant.
+done, and have a peak of their own (of what was seen every tenth of a second, where there is /proc), with what earlier
+ones gave back and the allocator kept; the first also has the start of Python and its libraries. Time and memory grow
+with size to some power, which is told from each size to the next: 1 is linear, 0 is constant.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import itertools
 import json
 import lzma
 import math
+import os
 import random
 import re
 import resource
@@ -30,6 +32,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -104,7 +107,15 @@ def build(source: Path, runs: Path) -> dict[str, Any]:
     from seedbed.recipe.execute import Workspace, run_recipe
     from seedbed.recipe.recipe import parse_recipe
 
-    clock, said = time.monotonic(), []
+    clock, said, memory = time.monotonic(), [], list[tuple[float, int]]()
+
+    def watch() -> None:
+        pages = Path("/proc/self/statm")
+        while pages.exists():
+            memory.append((time.monotonic() - clock, int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")))
+            time.sleep(0.1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
     def say(line: str) -> None:
         said.append((time.monotonic() - clock, line))
@@ -114,12 +125,17 @@ def build(source: Path, runs: Path) -> dict[str, Any]:
     corpus = run_recipe(recipe, Workspace(runs), say=say)["corpus"]
     seconds = time.monotonic() - clock
     used = resource.getrusage(resource.RUSAGE_SELF)
-    steps, before = {}, 0.0
+    ends, before = {}, 0.0
     for at, line in said:
         name = line.removeprefix("corpus: ").split()[0].rstrip(":")
         if name in ("read", "normalize", "gopher_quality", "exact_duplicates", "near_duplicates"):
-            steps[name], before = round(at - before, 2), at
-    steps["finish"] = round(seconds - before, 2)
+            ends[name] = at
+    ends["finish"] = seconds
+    steps, peaks = {}, {}
+    for name, end in ends.items():
+        steps[name] = round(end - before, 2)
+        peaks[name] = round(max((size for at, size in memory if before <= at < end), default=0) / 2**30, 3)
+        before = end
     return {
         "documents": corpus.counts["read"]["documents"],
         "gigabytes": corpus.counts["read"]["bytes"] / 1e9,
@@ -129,6 +145,7 @@ def build(source: Path, runs: Path) -> dict[str, Any]:
         "processor_seconds": round(used.ru_utime + used.ru_stime, 1),
         "peak_gib": round(used.ru_maxrss / 2**20, 3),
         "steps": steps,
+        "peak_gib_by_step": peaks,
     }
 
 

@@ -13,6 +13,7 @@ import pytest
 from seedbed.core.errors import InputError
 from seedbed.corpus import curation
 from seedbed.corpus.curating.duplicate_urls import normalized_url
+from seedbed.corpus.curating.exact_duplicates import repeats
 from seedbed.corpus.text.bloom import Bloom
 
 
@@ -29,6 +30,15 @@ def test_texts_of_an_older_corpus(make_corpus: Any, tmp_path: Path, helpers: Any
         "o7": "same text as o11 of corpus",
     }
     assert helpers.dropped(method, texts) == wanted == helpers.dropped(method, texts, partitions=3)
+
+
+def test_the_first_of_equal_rows_stays() -> None:
+    keys = np.random.default_rng(3).integers(0, 6, (200, 2)).astype(np.uint64)
+    first: dict[tuple[int, ...], int] = {}
+    wanted = {row: first[key] for row, key in enumerate(map(tuple, keys.tolist())) if first.setdefault(key, row) != row}
+    gone, kept = repeats(keys)
+    assert dict(zip(gone.tolist(), kept.tolist(), strict=True)) == wanted and 30 < len(first) <= 36
+    assert [len(found) for found in repeats(keys[:0])] == [0, 0]
 
 
 @pytest.mark.parametrize(

@@ -26,12 +26,12 @@ _ROWS = 4096  # documents the n-grams of which are made at a time
 
 
 class _Signed(NamedTuple):
-    """The documents with words (N): of each frame, one after the other, ascending by id."""
+    """The documents with words (N), as `arrival.Numbered`, and how long they are."""
 
     ids: pa.Array
+    arrival_N: np.ndarray
+    num_old: int
     characters_N: np.ndarray
-    arrival_N: np.ndarray  # as which one each was signed
-    num_old: int  # those of the older corpus
 
 
 class _Linked(NamedTuple):
@@ -128,27 +128,20 @@ class NearDuplicates:
 
     def _sign(self, frames: Sequence[DataFrame], keys: KeyFiles) -> _Signed:
         """All documents with words; their keys go to the files."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
         from seedbed.corpus.engine import daft, functions
+        from seedbed.corpus.text.arrival import Arrival
         from seedbed.corpus.text.linking import band_keys
 
         size = functions.length(daft.col("_plain")).alias("_characters")
-        ids, sizes, arrivals, num_old, count = [], [np.empty(0, np.int64)], [], 0, 0
+        arrival, sizes = Arrival(), [np.empty(0, np.int64)]
         for frame in frames:
-            came = [pa.array([], pa.large_string())]
             for batch in self.signatures(frame).select("id", "_signature", size).to_arrow_iter():
-                came.append(batch.column("id").cast(pa.large_string()))
+                arrival.add(batch.column("id"))
                 sizes.append(np.asarray(batch.column("_characters"), np.int64))
                 keys.add(band_keys(self.matrix(batch.column("_signature")), self.bands, self.rows))
-            own = pa.concat_arrays(came)
-            order = np.asarray(pc.sort_indices(own), np.int64)  # by bytes, so by code points
-            ids.append(own.take(order))
-            arrivals.append(order + count)
-            num_old, count = count, count + len(order)
-        arrival_N = np.concatenate(arrivals)
-        return _Signed(pa.concat_arrays(ids), np.concatenate(sizes)[arrival_N], arrival_N, num_old)
+            arrival.end_frame()
+        numbered = arrival.numbered()
+        return _Signed(*numbered, np.concatenate(sizes)[numbered.arrival_N])
 
     def _linked(self, frames: Sequence[DataFrame], signed: _Signed, keys: KeyFiles, folder: Path) -> Iterator[_Linked]:
         """The documents that agree in some band are compared, part by part."""
