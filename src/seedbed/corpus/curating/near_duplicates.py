@@ -106,10 +106,9 @@ class NearDuplicates:
         from seedbed.corpus.tagging import plain
 
         text: Expression = daft.col("_plain")
-        others = [name for name in frame.column_names if name in ("id", "_number")]
         # A trailing blank, where the text ended in punctuation, would make one more word.
         plain_text = functions.strip(plain(daft.col("text"))).alias("_plain")
-        texts = frame.select(*others, plain_text).where(text != "")
+        texts = frame.select("id", plain_text).where(text != "")
         signature = functions.minhash(
             text, num_hashes=self.bands * self.rows, ngram_size=self.ngram, seed=1, hash_function="xxhash3_64"
         )
