@@ -8,7 +8,7 @@ import yaml
 from compare_world import comparison
 
 from seedbed.compare import run as run_module
-from seedbed.compare.arms import arm_runs
+from seedbed.compare.arms import arm_runs, costs_of
 from seedbed.compare.forecast import Forecast, forecast
 from seedbed.compare.run import compare, foresight
 from seedbed.compare.work import jobs_of
@@ -199,3 +199,10 @@ def test_a_metric_that_does_not_exist_names_what_does(folder):
     made = comparison(folder, seeds=1, metric="scores.masked_accuracy.nuts", expect=None)
     with pytest.raises(InputError, match="did you mean 'nats'"):
         compare(made, Workspace(folder / "runs"), say=quiet)
+
+
+def test_what_was_put_together_costs_its_seconds_and_what_is_not_known_stays_so() -> None:
+    trained = {"tokens": 4000, "steps": 2, "flops": 1e9, "seconds": 3.5, "parameters": 100}
+    assert costs_of(trained) == {"tokens": 4000.0, "steps": 2.0, "flops": 1e9, "seconds": 3.5}
+    assert costs_of({"seconds": 0.5, "parameters": 100}) == {"tokens": 0.0, "steps": 0.0, "flops": 0.0, "seconds": 0.5}
+    assert costs_of({"tokens": 4000})["flops"] is None
