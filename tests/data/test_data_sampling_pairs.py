@@ -61,11 +61,18 @@ def check(kind: str, first: list[int], second: list[int], file: TokenFile) -> No
 
 
 @settings(max_examples=30, deadline=None)
-@given(lengths=st.lists(st.integers(0, 70), min_size=8, max_size=30), seed=st.integers(0, 99), rows=st.integers(1, 7))
-def test_texts_are_what_their_kind_says(lengths: list[int], seed: int, rows: int, token_file: Make) -> None:
+@given(
+    lengths=st.lists(st.integers(0, 70), min_size=8, max_size=30),
+    seed=st.integers(0, 99),
+    rows=st.integers(1, 7),
+    whole=st.booleans(),
+)
+def test_texts_are_what_their_kind_says(
+    lengths: list[int], seed: int, rows: int, whole: bool, token_file: Make
+) -> None:
     file = stories(token_file, [*lengths[:4], 30, 8, *lengths[4:], 40, 9, 33, 20])
     every = dict.fromkeys(KINDS, 1.0)
-    given = stream(file, seed, shares=every, links="metadata.story")
+    given = stream(file, seed, shares=every, links="metadata.story", whole=whole)
     tokens = 0
     for _ in range(6):
         batch = given.next(rows)
@@ -105,6 +112,25 @@ def test_an_epoch_has_every_token_once(token_file: Make) -> None:
     assert set(seen.values()) == {1} and len(seen) == file.num_tokens
 
 
+def test_whole_texts_are_windows_of_half_a_row(token_file: Make) -> None:
+    """Documents of up to 10 tokens are read whole; the windows of a longer one are its tens."""
+    file = stories(token_file, [7, 25, 9, 10, 3, 8, 4, 2])
+    batch = stream(file, shares=dict.fromkeys(KINDS, 1.0), links="metadata.story", whole=True).next(400)
+    kinds = Counter[str]()
+    for kind, (first, second) in pairs_of(batch):
+        check(kind, first, second, file)
+        kinds[kind] += 1
+        window = second if kind == "previous" else first
+        size = int(file.lengths[window[0]])
+        assert window[1] % 10 == 0 and window[2] == min(10, size - window[1])
+        if kind == "next":
+            assert second[2] == min(10, size - second[1])
+        elif kind in ("linked", "random"):
+            assert second[2] == min(10, file.lengths[second[0]])
+    assert set(kinds) == set(KINDS)
+    assert {row[0][0] for kind, row in pairs_of(batch) if kind == "next"} == {1}
+
+
 def test_windows_that_cannot_be_cut_are_dropped_and_counted(token_file: Make) -> None:
     given = stream(token_file([3, 10, 2]), shares={"next": 1.0})
     for _ in range(30):
@@ -126,6 +152,8 @@ def test_rows_do_not_depend_on_grouping_and_streams_go_on(token_file: Make) -> N
     assert pairs_of(stream(file, 4, **settings).next(20)) != whole
     with pytest.raises(InputError, match="checkpoint"):
         stream(file, 3, shares={"next": 1.0}).load_state_dict(state)
+    with pytest.raises(InputError, match="checkpoint"):
+        stream(file, 3, **settings, whole=True).load_state_dict(state)
     part = stream(file, 3, **settings).next(20).select(np.array([2, 5]))
     assert pairs_of(part) == [whole[2], whole[5]]
 

@@ -6,7 +6,7 @@ Shapes: B rows, K kinds.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -41,12 +41,16 @@ class Pairs(Sampler):
     as its document. `shares` are the kinds' shares of the rows, in any unit; by default LinkBERT's. Where a document
     has no text of the kind that is drawn, another one is; a window that has none is dropped, and counted.
 
+    whole: windows are of half of that room, and a pair's texts are such windows, so that a shorter document is read whole;
+    what is next is the window behind, which the last one of a document has not, and a stretch is of up to half the room,
+    however long the first text is. So the first text does tell a little of what follows. That is how LinkBERT has it.
+
     links: `similar`, the `neighbors` nearest by TF-IDF in the same source (the paper's links where there are none), or
     `metadata.NAME` of the corpus: a list of the ids of linked documents, or a value that linked documents share, such
     as the article that paragraphs come from.
 
     Every token is the first or second text of its own window once an epoch; second texts from elsewhere come on top,
-    so an epoch as counted (`epochs`) is over sooner. What the papers do otherwise: they cut at sentences' ends, and
+    so an epoch as counted (`epochs`) is over sooner; with `whole`, so do those that are next. What the papers do otherwise: they cut at sentences' ends, and
     LinkBERT begins segments at fixed places of a document. Links are looked up in the split that is trained on.
     """
 
@@ -55,6 +59,7 @@ class Pairs(Sampler):
         shares: dict[Kind, float] = {"next": 1.0, "linked": 1.0, "random": 1.0},  # noqa: B006
         links: str = SIMILAR,
         neighbors: int = 5,
+        whole: bool = False,
     ) -> None:
         for kind, share in shares.items():
             check_rate(f"shares.{kind}", share)
@@ -62,7 +67,7 @@ class Pairs(Sampler):
             raise InputError("shares", "are all zero", value=dict(shares), allowed=KINDS)
         check_links(links, "links")
         check_counts(neighbors=neighbors)
-        self.shares, self.links, self.neighbors = dict(shares), links, neighbors
+        self.shares, self.links, self.neighbors, self.whole = dict(shares), links, neighbors, whole
 
     def stream_of(self, mixture: Mixture) -> PaddedStream:
         return _PairsStream(self, mixture)
@@ -72,11 +77,15 @@ class _PairsStream(PaddedStream):
     joined: ClassVar[bool] = True
 
     def __init__(self, sampler: Pairs, mixture: Mixture) -> None:
-        room, least = mixture.length - MARKS, 2 * MIN_PIECE
-        if room < 2 * least:
-            raise InputError("length", f"must be at least {2 * least + MARKS} tokens", value=mixture.length)
-        settings = {name: getattr(sampler, name) for name in ("shares", "links", "neighbors")}
-        super().__init__(replace(mixture, length=room), **settings)
+        room = mixture.length - MARKS
+        if room < 4 * MIN_PIECE:
+            raise InputError("length", f"must be at least {4 * MIN_PIECE + MARKS} tokens", value=mixture.length)
+        self._whole, self._half = sampler.whole, room // 2
+        self._least = least = MIN_PIECE if sampler.whole else 2 * MIN_PIECE  # of a window
+        settings: dict[str, Any] = {name: getattr(sampler, name) for name in ("shares", "links", "neighbors")}
+        if sampler.whole:
+            settings["whole"] = True
+        super().__init__(replace(mixture, length=self._half if sampler.whole else room), **settings)
         self.length = mixture.length
         for name, file in zip(self._mixer.names, self._files, strict=True):
             if not (file.lengths >= least).any():
@@ -99,7 +108,7 @@ class _PairsStream(PaddedStream):
         while len(rows) < num_rows:
             window = self._draw()
             found = None
-            if window[3] >= 2 * MIN_PIECE:
+            if window[3] >= self._least:
                 found = self._pair(window, draws[len(rows)])
             if found is None:
                 counts = self._counts[self._mixer.names[window[0]]]
@@ -118,22 +127,27 @@ class _PairsStream(PaddedStream):
 
     def _pair(self, window: Piece, draws: list[float]) -> tuple[int, Row] | None:
         """A kind and the two texts, from a window and random numbers; None if no kind is to be had."""
-        source, document, start, size = window
-        least = max(MIN_PIECE, size // 4)
-        cut = least + int(draws[0] * (size - 2 * least + 1))
-        first, rest = (source, document, start, cut), (source, document, start + cut, size - cut)
+        first, behind = self._two(window, draws[0])
+        wanted = self._half if self._whole else behind[3]
         shares = dict(self._shares)
         while shares:
             kind = _chosen(shares, draws[1])
-            if kind == "next":
-                return KINDS.index(kind), [first, rest]
-            if kind == "previous":
-                return KINDS.index(kind), [rest, first]
-            second = self._elsewhere(kind, first, rest[3], draws[2:])
-            if second is not None:
-                return KINDS.index(kind), [first, second]
+            is_near = kind in ("next", "previous")
+            second = behind if is_near else self._elsewhere(kind, first, wanted, draws[2:])
+            if second is not None and second[3] >= MIN_PIECE:
+                return KINDS.index(kind), [second, first] if kind == "previous" else [first, second]
             del shares[kind]
         return None
+
+    def _two(self, window: Piece, draw: float) -> tuple[Piece, Piece]:
+        """The first text and what stands behind it."""
+        source, document, start, size = window
+        if self._whole:
+            left = int(self._files[source].lengths[document]) - start - size
+            return window, (source, document, start + size, min(left, self._half))
+        least = max(MIN_PIECE, size // 4)
+        cut = least + int(draw * (size - 2 * least + 1))
+        return (source, document, start, cut), (source, document, start + cut, size - cut)
 
     def _elsewhere(self, kind: str, first: Piece, wanted: int, draws: list[float]) -> Piece | None:
         """A stretch of up to so many tokens."""
