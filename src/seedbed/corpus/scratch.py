@@ -1,4 +1,4 @@
-"""Where a curation step puts what need not be in memory."""
+"""Where a curation step puts what need not be in memory, and the rows of a frame by way of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from daft import DataFrame
+
+_ROW_GROUP = 8 << 20  # bytes in memory
+_ROWS = 4096
 _PARENT: ContextVar[Path | None] = ContextVar("parent", default=None)
 
 
@@ -26,3 +33,21 @@ def scratch() -> Iterator[Path]:
     """A new folder, which goes with all that is in it."""
     with tempfile.TemporaryDirectory(prefix="scratch-", dir=_PARENT.get()) as folder:
         yield Path(folder)
+
+
+def streamed(frame: DataFrame) -> Iterator[pa.RecordBatch]:
+    """The rows of a frame, batch by batch, in bounded memory. Daft writes them to files first: those that it hands to
+    Python wait in memory, all of them if Python is slower."""
+    import pyarrow.parquet as pq
+
+    from .engine import daft
+
+    with scratch() as folder:
+        sizes = {"parquet_target_row_group_size": _ROW_GROUP, "parquet_target_filesize": 64 * _ROW_GROUP}
+        with daft.execution_config_ctx(**sizes):
+            written = frame.write_parquet(str(folder.resolve()), compression="none").to_pydict()
+        for name in written["path"]:
+            path = folder / Path(name).name
+            with pq.ParquetFile(path) as file:
+                yield from file.iter_batches(_ROWS)
+            path.unlink()

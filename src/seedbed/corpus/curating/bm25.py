@@ -107,10 +107,11 @@ def _number(id: str) -> int:
 def _words(frame: DataFrame) -> Iterator[tuple[list[str], np.ndarray, np.ndarray]]:
     """Ids, the hashes of all words one after the other, and the number of words of each document."""
     from seedbed.corpus.engine import daft
+    from seedbed.corpus.scratch import streamed
     from seedbed.corpus.tagging import plain
     from seedbed.corpus.text.ngrams import word_arrays, word_hashes
 
-    for batch in frame.select("id", word_hashes(plain(daft.col("text"))).alias("_words")).to_arrow_iter():
+    for batch in streamed(frame.select("id", word_hashes(plain(daft.col("text"))).alias("_words"))):
         hashes, lengths = word_arrays(batch.column("_words"))
         yield batch.column("id").to_pylist(), hashes, lengths
 

@@ -26,6 +26,7 @@ class ExactDuplicates:
         self.ignore_case, self.ignore_space, self.against = ignore_case, ignore_space, against
 
     def __call__(self, frame: DataFrame, /) -> DataFrame:
+        from seedbed.corpus.scratch import streamed
         from seedbed.corpus.tagging import with_reasons
         from seedbed.corpus.text.arrival import Arrival
 
@@ -33,7 +34,7 @@ class ExactDuplicates:
         frames = [self.against.all_documents(["id", "text"])] if self.against else []
         arrival, keys = Arrival(), [np.empty((0, 2), np.uint64)]
         for each in [*frames, frame]:
-            for batch in self._keys(each).to_arrow_iter():
+            for batch in streamed(self._keys(each)):
                 arrival.add(batch.column("id"))
                 keys.append(np.stack([np.asarray(batch.column(name), np.uint64) for name in ("low", "high")], 1))
             arrival.end_frame()

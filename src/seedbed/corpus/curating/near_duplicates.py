@@ -128,13 +128,14 @@ class NearDuplicates:
     def _sign(self, frames: Sequence[DataFrame], keys: KeyFiles) -> _Signed:
         """All documents with words; their keys go to the files."""
         from seedbed.corpus.engine import daft, functions
+        from seedbed.corpus.scratch import streamed
         from seedbed.corpus.text.arrival import Arrival
         from seedbed.corpus.text.linking import band_keys
 
         size = functions.length(daft.col("_plain")).alias("_characters")
         arrival, sizes = Arrival(), [np.empty(0, np.int64)]
         for frame in frames:
-            for batch in self.signatures(frame).select("id", "_signature", size).to_arrow_iter():
+            for batch in streamed(self.signatures(frame).select("id", "_signature", size)):
                 arrival.add(batch.column("id"))
                 sizes.append(np.asarray(batch.column("_characters"), np.int64))
                 keys.add(band_keys(self.matrix(batch.column("_signature")), self.bands, self.rows))

@@ -65,14 +65,14 @@ class SemanticDuplicates:
     def embeddings(self, frame: DataFrame) -> tuple[list[str], np.ndarray]:
         """The ids of all documents that are not blank, ascending, and their embeddings, of length one (N, D)."""
         from seedbed.core.directions import unit
-        from seedbed.corpus.engine import daft
+        from seedbed.corpus.scratch import streamed
         from seedbed.evaluate.finetuning import features
         from seedbed.models.encoding import Coder
         from seedbed.models.scoring import pad_id, settled
 
         coder = Coder.of(self.model.tokenizer(), self.max_length)
         rows: dict[str, Any] = {}
-        for batch in frame.select("id", daft.col("text")).to_arrow_iter():
+        for batch in streamed(frame.select("id", "text")):
             pairs = zip(batch.column("id").to_pylist(), batch.column("text").to_pylist(), strict=True)
             texts = {id: text for id, text in pairs if text and not text.isspace()}
             rows |= zip(texts, coder.text_rows(list(texts.values())), strict=True)

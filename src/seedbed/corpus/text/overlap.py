@@ -65,12 +65,13 @@ class Overlap:
         """Batch by batch the ids of a frame's documents, and what stands where: numbers of documents and of n-grams,
         each pair once."""
         from seedbed.corpus.engine import daft
+        from seedbed.corpus.scratch import streamed
         from seedbed.corpus.tagging import plain
 
         from .ngrams import ngram_hashes, word_arrays, word_hashes
 
         words = word_hashes(plain(daft.col("text"))).alias("_words")
-        for batch in frame.select("id", words).to_arrow_iter():
+        for batch in streamed(frame.select("id", words)):
             hashes, offsets = ngram_hashes(*word_arrays(batch.column("_words")), self.n)
             found = self.hits(hashes)
             documents = np.searchsorted(offsets, found.places, side="right") - 1

@@ -116,6 +116,7 @@ def find_repeated(frame: DataFrame, hashing: Hashing, bloom: Bloom | None) -> Re
 def _hashed(frame: DataFrame, hashing: Hashing) -> Iterator[tuple[list[str], np.ndarray, np.ndarray]]:
     """By batches: ids, the hashes of all pieces that are compared, and the number of each piece's document."""
     from seedbed.corpus.engine import daft
+    from seedbed.corpus.scratch import streamed
 
     @daft.func.batch(return_dtype=daft.DataType.list(daft.DataType.uint64()), use_process=False)  # type: ignore[untyped-decorator]
     def hashes_of(texts: Series) -> Any:
@@ -125,7 +126,7 @@ def _hashed(frame: DataFrame, hashing: Hashing) -> Iterator[tuple[list[str], np.
         offsets = np.concatenate([[0], np.cumsum(counts)])
         return daft.Series.from_arrow(pa.LargeListArray.from_arrays(offsets, pa.array(hashes)))
 
-    for batch in frame.select("id", hashes_of(daft.col("text")).alias("_hashes")).to_arrow_iter():
+    for batch in streamed(frame.select("id", hashes_of(daft.col("text")).alias("_hashes"))):
         lists = batch.column("_hashes")
         hashes = np.asarray(lists.flatten()).astype(np.uint64)
         numbers = np.repeat(np.arange(len(lists)), np.asarray(lists.value_lengths()).astype(np.int64))

@@ -41,17 +41,19 @@ class Pairs(Sampler):
     as its document. `shares` are the kinds' shares of the rows, in any unit; by default LinkBERT's. Where a document
     has no text of the kind that is drawn, another one is; a window that has none is dropped, and counted.
 
-    whole: windows are of half of that room, and a pair's texts are such windows, so that a shorter document is read whole;
-    what is next is the window behind, which the last one of a document has not, and a stretch is of up to half the room,
-    however long the first text is. So the first text does tell a little of what follows. That is how LinkBERT has it.
+    whole: windows are of half of that room, and a pair's texts are such windows, so that a shorter document is read
+    whole; what is next is the window behind, which the last one of a document has not, and a stretch is of up to half
+    the room, however long the first text is. So the first text does tell a little of what follows. That is how
+    LinkBERT has it.
 
     links: `similar`, the `neighbors` nearest by TF-IDF in the same source (the paper's links where there are none), or
     `metadata.NAME` of the corpus: a list of the ids of linked documents, or a value that linked documents share, such
     as the article that paragraphs come from.
 
     Every token is the first or second text of its own window once an epoch; second texts from elsewhere come on top,
-    so an epoch as counted (`epochs`) is over sooner; with `whole`, so do those that are next. What the papers do otherwise: they cut at sentences' ends, and
-    LinkBERT begins segments at fixed places of a document. Links are looked up in the split that is trained on.
+    so an epoch as counted (`epochs`) is over sooner; with `whole`, those that are next come on top too. What the papers
+    do otherwise: they cut at sentences' ends, and LinkBERT begins segments at fixed places of a document. Links are
+    looked up in the split that is trained on.
     """
 
     def __init__(
