@@ -15,7 +15,6 @@ import pytest
 from seedbed.core.errors import InputError
 from seedbed.corpus.curating import near_duplicates
 from seedbed.corpus.curating.near_duplicates import NearDuplicates
-from seedbed.corpus.scratch import scratch, scratch_in
 from seedbed.corpus.text.linking import Buckets, buckets, components, cut, parts
 from seedbed.corpus.text.ngrams import Sets, jaccard, ngram_hashes, placed, sets_of, word_arrays, word_hashes
 
@@ -103,16 +102,6 @@ def test_parts_keep_together_what_is_connected() -> None:
     assert parts(found, weights, 3).tolist() == [0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]
     assert parts(found, weights, 100).tolist() == [0] * 11
     assert len(set(parts(found, weights, 1).tolist())) == 5
-
-
-def test_scratch_files_stand_where_they_are_told_to_and_go(tmp_path: Path, helpers: Any) -> None:
-    seen = []
-    with scratch_in(tmp_path):
-        with scratch() as folder:
-            (folder / "one").write_text("")
-            seen = list(tmp_path.rglob("one"))
-        assert helpers.dropped(NearDuplicates(), generated(12, 20)) is not None
-    assert len(seen) == 1 and not list(tmp_path.iterdir())
 
 
 def test_case_and_punctuation_do_not_count_but_words_do(helpers: Any) -> None:
