@@ -85,7 +85,7 @@ class _PairsStream(PaddedStream):
         self._whole, self._half = sampler.whole, room // 2
         self._least = least = MIN_PIECE if sampler.whole else 2 * MIN_PIECE  # of a window
         settings: dict[str, Any] = {name: getattr(sampler, name) for name in ("shares", "links", "neighbors")}
-        if sampler.whole:
+        if sampler.whole:  # else not named, so that streams saved before there was a choice go on
             settings["whole"] = True
         super().__init__(replace(mixture, length=self._half if sampler.whole else room), **settings)
         self.length = mixture.length
