@@ -59,6 +59,16 @@ def test_words_imports_and_line_breaks_are_no_change(digest_of, old, new):
     assert digest_of(PLAIN) == digest_of(PLAIN.replace(old, new))
 
 
+def test_what_a_step_will_cost_is_no_change(digest_of):
+    estimate = '\n\n@step.estimate\ndef of(parameters):\n    """Seconds."""\n    return 3\n'
+    step = "class step:\n    estimate = prepare = staticmethod(lambda function: function)\n"
+    source = step + PLAIN + estimate
+    assert digest_of(source) == digest_of(source.replace("return 3", "return 4"))
+    assert digest_of(source) == digest_of(step + PLAIN)
+    prepare = source.replace("estimate\n", "prepare\n")
+    assert digest_of(prepare) != digest_of(prepare.replace("return 3", "return 4"))
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

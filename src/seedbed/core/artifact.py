@@ -103,6 +103,11 @@ class Artifact:
     def counts(self) -> dict[str, Any]:
         return dict((self.manifest or {}).get("counts", {}))
 
+    @property
+    def known(self) -> dict[str, Any]:
+        """What plans build on: the counts, and what a kind can tell besides."""
+        return self.counts
+
     def inputs(self) -> list[Artifact]:
         """The artifacts that this one was made from, as far as they are still there."""
         found = []

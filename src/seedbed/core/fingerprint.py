@@ -35,7 +35,8 @@ def folder_digest(folder: Path) -> str:
 
 def source_digest(targets: Iterable[Any]) -> str:
     """The hash of what the modules say that define the given functions and classes; their comments, docstrings, imports
-    and the lengths of their lines do not matter. What they call elsewhere is not looked at."""
+    and the lengths of their lines do not matter, nor what they say a step will cost (`@name.estimate`). What they call
+    elsewhere is not looked at."""
     paths = {Path(inspect.getsourcefile(inspect.unwrap(target)) or "") for target in targets}
     return digest(sorted([path.name, _code_digest(path, path.stat().st_mtime_ns)] for path in paths if path.is_file()))
 
@@ -47,7 +48,8 @@ def _code_digest(path: Path, changed: int) -> str:
 
 
 def _code(source: str) -> list[str]:
-    """A Python file's tokens, without comments, docstrings and imports."""
+    """A Python file's tokens, without comments, docstrings, imports and estimates."""
+    source = _without_estimates(source)
     silent = _silent_lines(source)
     found: list[str] = []
     ended = 0  # how many of them are of lines that are over
@@ -69,6 +71,17 @@ def _code(source: str) -> list[str]:
         ):
             found.append(token.string)
     return found
+
+
+def _without_estimates(source: str) -> str:
+    """Without the functions that say what a step will cost."""
+    lines = source.splitlines(keepends=True)
+    for node in reversed(ast.parse(source).body):
+        if isinstance(node, ast.FunctionDef):
+            decorators = [one for one in node.decorator_list if isinstance(one, ast.Attribute)]
+            if any(one.attr == "estimate" for one in decorators):
+                del lines[node.decorator_list[0].lineno - 1 : node.end_lineno]
+    return "".join(lines)
 
 
 def _silent_lines(source: str) -> set[int]:

@@ -34,6 +34,13 @@ class Model(Artifact):
         return None
 
     @property
+    def known(self) -> dict[str, Any]:
+        """With the `architecture`."""
+        from seedbed.models.huggingface import read_architecture
+
+        return {**super().known, "architecture": read_architecture(self.path)[1]}
+
+    @property
     def configuration(self) -> dict[str, Any]:
         """config.json."""
         from seedbed.models.huggingface import read_config

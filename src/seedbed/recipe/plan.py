@@ -188,11 +188,11 @@ class Plan:
         return str(reference.kind)
 
     def counts_of(self, reference: Any) -> dict[str, Any]:
-        """What is known of an artifact's counts; while it is not made, what is expected."""
+        """What is known of an artifact; while it is not made, what is expected."""
         planned = self._by_name.get(reference.target)
         if planned is None:
-            return open_as(reference).counts
-        return planned.artifact.counts if planned.artifact is not None else self.estimate(planned).counts
+            return open_as(reference).known
+        return planned.artifact.known if planned.artifact is not None else self.estimate(planned).counts
 
 
 _under_way: ContextVar[Plan] = ContextVar("plan")

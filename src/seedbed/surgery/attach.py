@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from seedbed.core.errors import InputError
 from seedbed.core.step import Estimate, StepContext, step
 from seedbed.models.artifact import Model
+from seedbed.surgery.expected import expected_counts
 
 if TYPE_CHECKING:
     import torch
@@ -46,7 +47,6 @@ def attach_decoder(
     a copy. A model of BERT's class becomes one of BART's, unless interleaved; the small number in the norms is then
     BART's. Not here: SixT+'s encoder without a residual in one of its last layers.
     """
-    from seedbed.models.families.bart import OFFSET
     from seedbed.models.save import save_model
     from seedbed.models.transformer import Transformer
 
@@ -54,19 +54,9 @@ def attach_decoder(
     tokenizer = model.tokenizer()
     given = small.architecture
     _check(given, layers)
-    count = layers or (max(1, given.layers // 2) if interleaved else given.layers)
-    bart = given.norm == "post" and given.positions == "learned"
-    architecture = replace(
-        given,
-        attention="encoder-decoder",
-        decoder_layers=count,
-        interleaved=interleaved,
-        head=False,
-        token_types=0,
-        position_offset=OFFSET if bart else given.position_offset,
-        norm_eps=1e-5 if bart else given.norm_eps,
-        special={**given.special, "decoder_start": tokenizer.vocabulary().pad},
-    )
+    architecture = _with_decoder(given, layers, interleaved)
+    architecture = replace(architecture, special={**given.special, "decoder_start": tokenizer.vocabulary().pad})
+    count = architecture.decoder_layers
     network = Transformer(architecture, seed=seed)
     weights = {name: parameter.detach() for name, parameter in small.named_parameters()}
     copied = _encoder(weights, given, architecture)
@@ -101,6 +91,23 @@ def _check(given: Architecture, layers: int | None) -> None:
     ):
         if refused:
             raise InputError("model", f"an encoder with {what} cannot be given a decoder yet")
+
+
+def _with_decoder(given: Architecture, layers: int | None, interleaved: bool) -> Architecture:
+    """An encoder's with as many layers to write by as are wanted."""
+    from seedbed.models.families.bart import OFFSET
+
+    bart = given.norm == "post" and given.positions == "learned"
+    return replace(
+        given,
+        attention="encoder-decoder",
+        decoder_layers=layers or (max(1, given.layers // 2) if interleaved else given.layers),
+        interleaved=interleaved,
+        head=False,
+        token_types=0,
+        position_offset=OFFSET if bart else given.position_offset,
+        norm_eps=1e-5 if bart else given.norm_eps,
+    )
 
 
 def _own(name: str) -> bool:
@@ -172,5 +179,9 @@ def _report(context: StepContext, architecture: Architecture, copied: int, decod
 @attach_decoder.estimate
 def estimate(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, Any]]) -> Estimate:
     """No more than reading and writing the weights."""
-    del counts_of
-    return Estimate(seconds=0.0, tokens=0.0, flops=0.0, notes=f"a decoder, {parameters['decoder']}")
+    counts = expected_counts(
+        counts_of(parameters["model"]),
+        lambda given: _with_decoder(given, parameters["layers"], parameters["interleaved"]),
+    )
+    notes = f"a decoder, {parameters['decoder']}"
+    return Estimate(seconds=0.0, tokens=0.0, flops=0.0, parameters=counts["parameters"], notes=notes, counts=counts)

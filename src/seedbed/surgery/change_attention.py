@@ -9,6 +9,7 @@ from typing import Any, Literal
 from seedbed.core.errors import InputError
 from seedbed.core.step import Estimate, StepContext, step
 from seedbed.models.artifact import Model
+from seedbed.surgery.expected import expected_counts
 
 _KINDS = ("causal", "prefix")
 
@@ -43,5 +44,6 @@ def change_attention(context: StepContext, *, model: Model, attention: Literal["
 @change_attention.estimate
 def estimate(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, Any]]) -> Estimate:
     """No more than reading and writing the weights."""
-    count = counts_of(parameters["model"]).get("parameters")
-    return Estimate(seconds=0.0, tokens=0.0, flops=0.0, parameters=count, counts={"parameters": count})
+    attention = parameters["attention"]
+    counts = expected_counts(counts_of(parameters["model"]), lambda given: replace(given, attention=attention))
+    return Estimate(seconds=0.0, tokens=0.0, flops=0.0, parameters=counts["parameters"], counts=counts)

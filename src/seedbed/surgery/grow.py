@@ -125,10 +125,11 @@ def prepare(parameters: dict[str, Any], kind_of: Callable[[Any], str]) -> dict[s
 @grow.estimate
 def estimate(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, Any]]) -> Estimate:
     """Tokens and FLOPs of the operator's steps, with the vocabulary that a plan assumes where it knows none."""
-    del counts_of
-    length, backbone = parameters["length"], parameters["to"].build()
+    small = counts_of(parameters["model"]).get("architecture")
+    architecture = parameters["to"].build().architecture(small.vocabulary_size if small else VOCABULARY)
+    length, count = parameters["length"], architecture.num_parameters()
     tokens = float(parameters["method"].build().steps * (parameters["batch_tokens"] // length) * length)
-    flops, count = tokens * backbone.flops_per_token(VOCABULARY, length), backbone.num_parameters(VOCABULARY)
-    counts = {"parameters": count, "tokens": tokens, "flops": flops}
-    notes = f"assuming a vocabulary of {VOCABULARY:,}"
+    flops = tokens * architecture.flops_per_token(length)
+    counts = {"parameters": count, "tokens": tokens, "flops": flops, "architecture": architecture}
+    notes = "" if small else f"assuming a vocabulary of {VOCABULARY:,}"
     return Estimate(tokens=tokens, parameters=count, flops=flops, notes=notes, counts=counts)

@@ -15,6 +15,7 @@ from seedbed.data.artifact import Tokens
 from seedbed.models import mixers
 from seedbed.models.artifact import Model
 from seedbed.models.block import Block, described
+from seedbed.surgery.expected import expected_counts
 from seedbed.train.plan import prepare_data
 
 if TYPE_CHECKING:
@@ -111,6 +112,6 @@ def estimate(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, An
     """Tokens, from the steps."""
     steps = parameters["matching_steps"] + parameters["distilling_steps"]
     tokens = float(steps * (parameters["batch_tokens"] // parameters["length"]) * parameters["length"])
-    known = counts_of(parameters["model"])
-    counts = {"tokens": tokens, **{name: known[name] for name in ("parameters",) if name in known}}
-    return Estimate(tokens=tokens, parameters=known.get("parameters"), counts=counts)
+    mixer = parameters["mixer"].build()
+    counts = expected_counts(counts_of(parameters["model"]), lambda given: with_mixer(given, mixer))
+    return Estimate(tokens=tokens, parameters=counts["parameters"], counts={"tokens": tokens, **counts})

@@ -13,8 +13,8 @@ from seedbed.objectives import objectives
 from seedbed.optim import optimizers
 
 _SIZES: dict[str, Any] = {"layers": 2, "width": 128, "heads": 2, "max_length": 512}
+_TOKENS = 4096  # in the vocabulary
 _SETTINGS: dict[str, Any] = {
-    "size": 4096,
     "precision": "auto",
     "device": "auto",
     "length": 128,
@@ -68,4 +68,4 @@ def _speed(name: str) -> float:
     objective = objectives.create(name)
     backbone, settings, _ = _KINDS[objective.attention]
     network = backbones.create(backbone, **_SIZES, **settings)
-    return 1 / seconds_per_token(network, objective, optimizers.create("adamw"), **_SETTINGS)
+    return 1 / seconds_per_token(network.architecture(_TOKENS), objective, optimizers.create("adamw"), **_SETTINGS)

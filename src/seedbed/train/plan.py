@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seedbed.core.artifact import Reference
 from seedbed.core.errors import InputError
@@ -13,6 +13,9 @@ from seedbed.core.schema import parameters_of, walk
 from seedbed.core.step import Call, Estimate
 from seedbed.objectives.load import Load
 from seedbed.train import accounting
+
+if TYPE_CHECKING:
+    from seedbed.models.architecture import Architecture
 
 VOCABULARY = 16384  # assumed where the tokenizer is not made yet and its step does not say
 _speeds: dict[str, float] = {}
@@ -41,43 +44,51 @@ def _tokenizer(parameters: dict[str, Any]) -> Any:
 
 
 def estimate_pretraining(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, Any]]) -> Estimate:
-    """Tokens from the budget, parameters and FLOPs from the backbone, seconds from a few real steps, if they are asked
-    for. What continues a model is estimated from what that model's training was (or is expected to be)."""
-    model, length = parameters["model"], parameters["length"]
+    """Tokens from the budget, parameters and FLOPs from the network, seconds from a few real steps, if they are asked
+    for. Where the network that it continues is not known yet, by what that model's training was (or is expected to
+    be)."""
+    model = parameters["model"]
     tokens = budget_tokens(parameters, counts_of)
     notes = [] if tokens is not None else ["the budget counts epochs of data that are not made yet"]
     if getattr(model, "is_reference", False):
         known = counts_of(model)
-        count, speed = known.get("parameters"), known.get("tokens_per_second")
-        flops_per_token = _flops_per_token(known)
         notes.append("continues a model")
     else:
         size, note = _vocabulary_size(parameters["tokenizer"], counts_of)
-        backbone = model.build()
-        count = backbone.num_parameters(size)
-        # What they are given of other steps is not made yet, and only training looks at it.
-        chosen = [item.build(build_artifact=lambda reference: reference) for item in parameters["interventions"]]
-        load = _expected_load(parameters, size)
-        share = _share_of_targets(parameters["objective"]) if load is None else load.targets
-        objective = parameters["objective"].build(build_artifact=lambda reference: reference)
-        architecture = backbone.architecture(size)
-        flops_per_token = accounting.flops_per_token(architecture, chosen, length, share, objective, load)
-        speed = partial(_tokens_per_second, parameters, size)
+        known = {"architecture": model.build().architecture(size)}
         notes += note
+    architecture, count = known.get("architecture"), known.get("parameters")
+    speed: Any = known.get("tokens_per_second")
+    flops_per_token = _flops_per_token(known)
+    if architecture is not None:
+        count = count or architecture.num_parameters()
+        flops_per_token = _expected_flops(parameters, architecture)
+        speed = partial(_tokens_per_second, parameters, architecture)
     flops = tokens * flops_per_token if tokens is not None and flops_per_token else None
 
     def seconds() -> float | None:
         known = speed() if callable(speed) else speed
         return tokens / known if tokens is not None and known else None
 
+    counts = {"parameters": count, "tokens_per_second": speed, "tokens": tokens, "flops": flops}
     return Estimate(
         seconds=seconds,
         tokens=tokens,
         parameters=count,
         flops=flops,
         notes="; ".join(notes),
-        counts={"parameters": count, "tokens_per_second": speed, "tokens": tokens, "flops": flops},
+        counts=counts if architecture is None else {**counts, "architecture": architecture},
     )
+
+
+def _expected_flops(parameters: dict[str, Any], architecture: Architecture) -> float:
+    """Forward and backward for a token of the data."""
+    # What they are given of other steps is not made yet, and only training looks at it.
+    chosen = [item.build(build_artifact=lambda reference: reference) for item in parameters["interventions"]]
+    load = _expected_load(parameters, architecture.vocabulary_size)
+    share = _share_of_targets(parameters["objective"]) if load is None else load.targets
+    objective = parameters["objective"].build(build_artifact=lambda reference: reference)
+    return accounting.flops_per_token(architecture, chosen, parameters["length"], share, objective, load)
 
 
 def _flops_per_token(counts: dict[str, Any]) -> float | None:
@@ -150,16 +161,19 @@ def _without_artifacts(component: Any) -> Any:
     return component.registry.parse({component.name: kept}) if needed <= set(kept) else None
 
 
-def _tokens_per_second(parameters: dict[str, Any], size: int) -> float | None:
-    """By a probe of about two seconds, remembered for the process; None where it would want what is not made yet."""
+def _tokens_per_second(parameters: dict[str, Any], architecture: Architecture) -> float | None:
+    """By a probe of about two seconds, remembered for the process; None where it would want what is not made yet, or
+    more memory than there is."""
+    from seedbed.train.probe import fits, seconds_per_token
+
     settings = {name: parameters[name] for name in ("precision", "device", "length", "micro_tokens", "batch_tokens")}
-    components = [_without_artifacts(parameters[name]) for name in ("model", "objective", "optimizer")]
-    if None in components:
+    components = [_without_artifacts(parameters[name]) for name in ("objective", "optimizer")]
+    if None in components or not fits(architecture.num_parameters(), parameters["device"]):
         return None
-    described = [[component.canonical() for component in components], settings, size]
+    kernel = "auto" if getattr(parameters["model"], "is_reference", False) else parameters["model"].build().kernel
+    described = [[component.canonical() for component in components], settings, repr(architecture), kernel]
     known = json.dumps(described, sort_keys=True)
     if known not in _speeds:
-        from seedbed.train.probe import seconds_per_token
-
-        _speeds[known] = 1 / seconds_per_token(*[component.build() for component in components], size=size, **settings)
+        built = [component.build() for component in components]
+        _speeds[known] = 1 / seconds_per_token(architecture, *built, kernel=kernel, **settings)
     return _speeds[known]

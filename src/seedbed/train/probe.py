@@ -5,6 +5,7 @@ Shapes: B rows, L tokens a row, N pieces, V vocabulary.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from seedbed.data.batch import Batch
 from seedbed.objectives.load import Load
 
 if TYPE_CHECKING:
+    from seedbed.models.architecture import Architecture
     from seedbed.objectives.base import Objective
     from seedbed.train.numerics import Device
     from seedbed.train.precision import Wanted
@@ -25,12 +27,25 @@ _LOOKS = 4  # at an objective, over a run's progress
 _TOKENS = 4096  # of one pass: enough to be as fast as larger ones, little enough for a large model to answer
 
 
+def fits(parameters: int, device: Device) -> bool:
+    """Whether a machine can train so many parameters by Adam, at a glance: 16 bytes for each within half its memory."""
+    import torch
+
+    from seedbed.train.numerics import find_device
+
+    if find_device(device).type == "cuda":
+        memory = torch.cuda.mem_get_info()[1]
+    else:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return 16 * parameters <= memory / 2
+
+
 def seconds_per_token(
-    backbone: Any,
+    architecture: Architecture,
     objective: Any,
     optimizer: Any,
     *,
-    size: int,
+    kernel: str = "auto",
     precision: Wanted,
     device: Device,
     length: int,
@@ -43,14 +58,15 @@ def seconds_per_token(
     """
     import torch
 
+    from seedbed.models.transformer import Transformer
     from seedbed.train.allocator import keep_memory
     from seedbed.train.numerics import find_device, settle
     from seedbed.train.precision import Precision
 
     keep_memory()
-    place = find_device(device)
+    place, size = find_device(device), architecture.vocabulary_size
     objective.bind(_stand_in_vocabulary(size, objective.wanted_tokens()))
-    network = backbone.network(size, 0)
+    network = Transformer(architecture, seed=0, kernel=kernel)
     objective.prepare(network, 0)
     network.to(place)
     numerics = settle(network, place, precision, length=length, rows=max(1, micro_tokens // length), saved=None)

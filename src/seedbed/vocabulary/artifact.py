@@ -117,6 +117,12 @@ class Tokenizer(Artifact):
         tokenizer.no_padding()
         return tokenizer
 
+    @property
+    def known(self) -> dict[str, Any]:
+        """With the `size`."""
+        counts = self.counts
+        return counts if "size" in counts else {**counts, "size": self.vocabulary().size}
+
     def vocabulary(self) -> Vocabulary:
         """Size, special tokens and word starts."""
         return self._vocabulary

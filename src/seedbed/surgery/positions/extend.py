@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from seedbed.core.errors import InputError
 from seedbed.core.files import read_json, write_json
 from seedbed.core.step import Estimate, StepContext, step
 from seedbed.models.artifact import Model
+from seedbed.surgery.expected import expected_counts
 from seedbed.surgery.positions.rule import PositionRule, position_rules
+
+if TYPE_CHECKING:
+    from seedbed.models.architecture import Architecture
 
 
 @step("extend_positions", gives=Model, papers=["257"])
@@ -36,7 +40,6 @@ def extend_positions(
     """
     import torch
 
-    from seedbed.models.backbone.encoder import BIG_BIRD
     from seedbed.models.layers import Embedding
     from seedbed.models.save import save_model
 
@@ -54,8 +57,7 @@ def extend_positions(
     longer = Embedding(length, architecture.table_width)
     longer.weight = torch.nn.Parameter(torch.cat((table_PD, new_ND)))
     network.position_embedding, network.max_length = longer, length
-    blocks = None if sparse is None else {**BIG_BIRD, **sparse}
-    network.architecture = replace(architecture, max_length=length, sparse=blocks or architecture.sparse)
+    network.architecture = _longer(architecture, length, sparse)
     context.say(f"{length:,} positions, of which the first {old:,} are the model's own")
     parameters = sum(parameter.numel() for parameter in network.parameters())
     context.counts.update(parameters=parameters, old_length=old, length=length)
@@ -63,6 +65,12 @@ def extend_positions(
     card = {"name": context.name, "description": "A model for longer texts, by Seedbed.", "details": details}
     save_model(network, model.tokenizer().path, context.folder, card)
     _tell_tokenizer(context.folder, length)
+
+
+def _longer(given: Architecture, length: int, sparse: dict[str, int] | None) -> Architecture:
+    from seedbed.models.backbone.encoder import BIG_BIRD
+
+    return replace(given, max_length=length, sparse=given.sparse if sparse is None else {**BIG_BIRD, **sparse})
 
 
 def _tell_tokenizer(folder: Path, length: int) -> None:
@@ -78,5 +86,7 @@ def _tell_tokenizer(folder: Path, length: int) -> None:
 @extend_positions.estimate
 def estimate(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, Any]]) -> Estimate:
     """A few more parameters than before."""
-    count = counts_of(parameters["model"]).get("parameters")
-    return Estimate(parameters=count, notes="nothing is trained", counts={"parameters": count})
+    counts = expected_counts(
+        counts_of(parameters["model"]), lambda given: _longer(given, parameters["length"], parameters["sparse"])
+    )
+    return Estimate(parameters=counts["parameters"], notes="nothing is trained", counts=counts)

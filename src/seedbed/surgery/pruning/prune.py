@@ -8,6 +8,7 @@ from typing import Any, Literal
 from seedbed.core.errors import InputError
 from seedbed.core.step import Estimate, StepContext, step
 from seedbed.models.artifact import Model
+from seedbed.surgery.expected import expected_counts
 
 
 @step("prune", gives=Model, papers=["167"])
@@ -59,5 +60,5 @@ def prune(
 @prune.estimate
 def estimate(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, Any]]) -> Estimate:
     """As many parameters as before: zeros are stored."""
-    count = counts_of(parameters["model"]).get("parameters")
-    return Estimate(parameters=count, notes="nothing is trained", counts={"parameters": count})
+    counts = expected_counts(counts_of(parameters["model"]))
+    return Estimate(parameters=counts["parameters"], notes="nothing is trained", counts=counts)

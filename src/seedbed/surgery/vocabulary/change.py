@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from seedbed.core.errors import InputError
 from seedbed.core.step import Estimate, StepContext, step
 from seedbed.models.artifact import Model
+from seedbed.surgery.expected import expected_counts
 from seedbed.surgery.initializer import Change, Initializer, initializers
 from seedbed.vocabulary.artifact import Tokenizer
 from seedbed.vocabulary.roles import ROLES
@@ -84,10 +85,11 @@ def change_vocabulary(
 
 @change_vocabulary.estimate
 def _estimate(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, Any]]) -> Estimate:
-    """Parameters, where both sizes are known."""
-    model, tokenizer = counts_of(parameters["model"]), counts_of(parameters["tokenizer"])
-    counts = {"size": tokenizer["size"]} if "size" in tokenizer else {}
-    return Estimate(parameters=model.get("parameters"), counts=counts, notes="what the method learns is not foreseen")
+    """The network, where the new size is known."""
+    size = int(counts_of(parameters["tokenizer"]).get("size", 0))
+    known = counts_of(parameters["model"]) if size else {}
+    counts = expected_counts(known, lambda given: replace(given, vocabulary_size=size))
+    return Estimate(parameters=counts["parameters"], counts=counts, notes="what the method learns is not foreseen")
 
 
 def tables_of(network: Transformer, size: int) -> dict[str, torch.Tensor]:
