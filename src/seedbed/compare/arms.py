@@ -179,7 +179,7 @@ def _expected(plan: Plan, planned: PlannedStep, what: str) -> float | None:
 
 def costs_of(counts: dict[str, Any]) -> dict[str, float | None]:
     """What a finished training step cost, from its manifest's counts; None for what these do not tell. Weights that
-    were put together, not trained, have no count of tokens, and cost their seconds alone."""
+    were put together, not trained, have no count of tokens, and cost their seconds alone, where these are counted."""
     if counts.get("tokens") is None:
-        counts = {"tokens": 0, "steps": 0, "flops": 0.0, "seconds": counts.get("seconds")}
+        counts = {"tokens": 0, "steps": 0, "flops": 0.0, "seconds": counts.get("seconds", 0.0)}
     return {name: None if counts.get(name) is None else float(counts[name]) for name in COSTS}

@@ -171,8 +171,7 @@ def _layers(
 
 def _report(context: StepContext, architecture: Architecture, copied: int, decoder: Decoder) -> None:
     parameters = architecture.num_parameters()
-    untrained = dict.fromkeys(("tokens", "steps", "flops", "seconds"), 0)
-    context.counts.update(parameters=parameters, copied=copied, decoder_layers=architecture.decoder_layers, **untrained)
+    context.counts.update(parameters=parameters, copied=copied, decoder_layers=architecture.decoder_layers)
     context.say(f"{parameters:,} parameters, of which {copied:,} are the encoder's; the decoder is {decoder}")
 
 

@@ -33,8 +33,7 @@ def change_attention(context: StepContext, *, model: Model, attention: Literal["
         raise InputError("attention", "is what the model has already", value=attention)
     network = Transformer(replace(given.architecture, attention=attention))
     network.load_state_dict(given.state_dict())
-    untrained = dict.fromkeys(("tokens", "steps", "flops", "seconds"), 0)
-    context.counts.update(parameters=network.architecture.num_parameters(), **untrained)
+    context.counts.update(parameters=network.architecture.num_parameters())
     context.say(f"{given.attention} attention becomes {attention}")
     details = {"attention": attention, "weights": f"of {model.path.name}"}
     card = {"name": context.name, "description": "A decoder with another attention, by Seedbed.", "details": details}
