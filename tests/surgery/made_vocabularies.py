@@ -19,7 +19,7 @@ from seedbed.surgery.vocabulary.change import change_vocabulary, tables_of
 from seedbed.surgery.vocabulary.match import same_tokens
 from seedbed.vocabulary.artifact import Tokenizer
 from seedbed.vocabulary.methods.wordpiece import wordpiece
-from seedbed.vocabulary.save import SPECIALS, finish, write_folder
+from seedbed.vocabulary.save import SPECIALS, finish, special_tokens, write_folder
 
 
 def made_texts(seed: int = 0, number: int = 60, letters: str = "abdegiklmnorstü") -> list[str]:
@@ -43,8 +43,8 @@ def make_tokenizer(
     from tokenizers import Tokenizer as Fast
 
     folder.mkdir(parents=True)
-    specials = [*SPECIALS[style].values(), "<unk>"] if style == "decoder" else [*SPECIALS[style].values()]  # type: ignore[index]
-    unk = "<unk>" if style == "decoder" else "[UNK]"
+    unk = SPECIALS[style].get("unk", "<unk>")  # type: ignore[call-overload]
+    specials = list(dict.fromkeys([*special_tokens(style), unk]))  # type: ignore[arg-type]
     marks = [normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")]
     spaces = decoders.Sequence(
         [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
@@ -103,7 +103,8 @@ def made_by(step: Step[Any, Any], folder: Path, **parameters: Any) -> tuple[Toke
 def make_model(folder: Path, backbone: str, tokenizer: Tokenizer, extra_rows: int = 0, **options: Any) -> Model:
     """A model of one layer with random weights, biases and norms too."""
     given = {"layers": 1, "width": 32, "heads": 2, "kernel": "products", **options}
-    network = backbones.create(backbone, **given).network(tokenizer.vocabulary().size + extra_rows, 3)
+    vocabulary = tokenizer.vocabulary()
+    network = backbones.create(backbone, **given).network(vocabulary.size + extra_rows, 3, pad=vocabulary.pad)
     dice = torch.Generator().manual_seed(5)
     with torch.no_grad():
         for parameter in network.parameters():

@@ -12,12 +12,15 @@ import torch
 from made_vocabularies import change, made_texts, make_corpus, make_model, make_tokenizer, permuted
 
 from seedbed.core.errors import InputError
+from seedbed.models import save_model
 from seedbed.models.artifact import Model
+from seedbed.objectives.base import Outputs
 from seedbed.vocabulary.artifact import Tokenizer
 
 TEXTS = made_texts()
 OTHER = made_texts(1, letters="acefhijlprtuvö")
 BERT = {"norm": "post", "positions": "learned", "gated": False, "bias": True}  # as BERT, with a bias of the logits
+BART = {**BERT, "activation": "gelu"}
 KINDS = [
     ("decoder", {}),
     ("decoder", {"tied": False}),
@@ -50,6 +53,51 @@ def test_transformers_computes_the_same_logits(backbone: str, options: dict[str,
         torch.testing.assert_close(theirs(ids).logits, network.logits(network.hidden(ids)), atol=1e-4, rtol=1e-4)
     assert theirs.config.pad_token_id == new.vocabulary().pad
     assert theirs.get_output_embeddings().weight.shape[0] == size
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("options", [{}, {"tied": False}, BART], ids=["t5 tied", "t5", "bart"])
+def test_an_encoder_decoder(options: dict[str, Any], tmp_path: Path) -> None:
+    """Transformers writes with it, from what it was to begin with; a swap there and back changes no bit."""
+    import transformers
+
+    old = make_tokenizer(tmp_path / "old", "bpe", TEXTS, "seq2seq", 460)
+    new = permuted(make_tokenizer(tmp_path / "new", "unigram", OTHER, "seq2seq", 400), tmp_path / "permuted")
+    model = make_model(tmp_path / "model", "encoder_decoder", old, **options)
+    changed = change(model, new, tmp_path / "changed")
+    network, size = changed.network(), new.vocabulary().size
+    loaded = transformers.AutoModelForSeq2SeqLM.from_pretrained(changed.path).eval()
+    assert loaded.config.decoder_start_token_id == new.vocabulary().pad == loaded.config.pad_token_id
+    assert loaded.config.eos_token_id == new.vocabulary().eos
+    assert loaded.get_output_embeddings().weight.shape[0] == size == network.vocabulary_size
+    inputs, outputs = (torch.tensor([new.load().encode(OTHER[number]).ids]) for number in (0, 1))
+    ours = network.logits(network.decoded(inputs, None, None, Outputs(outputs, None, None)))
+    theirs = loaded(input_ids=inputs, decoder_input_ids=outputs).logits
+    torch.testing.assert_close(theirs, ours, atol=1e-4, rtol=1e-4)
+    rows, names = changed.network().embedding.weight, new.vocabulary().tokens
+    for name in ("<extra_id_0>", "<extra_id_99>", "</s>"):
+        assert torch.equal(rows[names.index(name)], model.network().embedding.weight[old.load().token_to_id(name)])
+
+    there = change(model, permuted(old, tmp_path / "shuffled"), tmp_path / "there")
+    assert (there.path / "config.json").read_text() != (model.path / "config.json").read_text()
+    back = change(there, old, tmp_path / "back")
+    for name in ("model.safetensors", "config.json"):
+        assert (back.path / name).read_bytes() == (model.path / name).read_bytes()
+
+
+@torch.no_grad()
+def test_a_decoder_that_begins_with_the_end_token_goes_on_to(tmp_path: Path) -> None:
+    """As BART's does."""
+    from dataclasses import replace
+
+    old = make_tokenizer(tmp_path / "old", "bpe", TEXTS, "seq2seq", 460)
+    model = make_model(tmp_path / "model", "encoder_decoder", old, **BART)
+    network, end = model.network(), old.vocabulary().eos
+    network.architecture = replace(network.architecture, special={**network.architecture.special, "decoder_start": end})
+    save_model(network, old.path, tmp_path / "ended", {"name": "ended"})
+    new = permuted(old, tmp_path / "new")
+    changed = change(Model.open(tmp_path / "ended"), new, tmp_path / "changed")
+    assert changed.configuration["decoder_start_token_id"] == new.vocabulary().eos != end
 
 
 @pytest.mark.parametrize("algorithm", ["bpe", "wordpiece", "unigram"])

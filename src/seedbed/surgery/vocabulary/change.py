@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import torch
 
     from seedbed.models.transformer import Transformer
+    from seedbed.vocabulary.artifact import Vocabulary
 
 TABLES = {"input": "embedding.weight", "output": "output_embedding.weight"}
 
@@ -37,9 +38,9 @@ def change_vocabulary(
 ) -> None:
     """Give a model another tokenizer.
 
-    model: an encoder or a decoder, with its tokenizer, also a plain Hugging Face folder. tokenizer: the new one; any
-    will do. method: where the rows of the new vocabulary's embeddings come from, input and output, which are one table
-    where they are tied. Everything else stays as it is.
+    model: with its tokenizer, also a plain Hugging Face folder. tokenizer: the new one; any will do. method: where the
+    rows of the new vocabulary's embeddings come from, input and output, which are one table where they are tied.
+    Everything else stays as it is.
 
     Special tokens take over the rows of those with their role, whatever the method; those without a counterpart are
     drawn from the distribution of the old embeddings. The logits' bias is that of the old token with the same surface,
@@ -62,7 +63,7 @@ def change_vocabulary(
     new_tables = method.initialize(change)
     _check_rows(new_tables, change)
     _put_special(new_tables, change)
-    changed = _resized(network, new_tables, change, {role: getattr(after, role) for role in ROLES if role != "unk"})
+    changed = _resized(network, new_tables, change, _special_ids(network.architecture.special, before, after))
     plain = ~after.special_V
     context.counts.update(
         {
@@ -136,6 +137,15 @@ def _put_special(tables: dict[str, torch.Tensor], change: Change) -> None:
         new_ND[found_N] = old_VD[same_N[found_N]]
         if bool(alone_N.any()):
             new_ND[alone_N] = draw(old_VD, int(alone_N.sum()), change.seed, f"special {name}")
+
+
+def _special_ids(given: dict[str, int | None], before: Vocabulary, after: Vocabulary) -> dict[str, int | None]:
+    """The new ids of the roles; what a decoder begins with keeps its role, or is the padding."""
+    found = {role: getattr(after, role) for role in ROLES if role != "unk"}
+    if given.get("decoder_start") is not None:
+        same = [found[role] for role in found if getattr(before, role) == given["decoder_start"]]
+        found["decoder_start"] = next((index for index in same if index is not None), after.pad)
+    return found
 
 
 def _resized(
