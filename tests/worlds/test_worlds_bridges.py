@@ -47,7 +47,31 @@ def test_records_ask_over_both_pages(helpers: Any) -> None:
         assert asked["text"].endswith(documents[page.metadata["links"][0]].text) and control["text"] in page.text
 
 
+def test_the_neighbor_is_asked_where_it_is_named(helpers: Any) -> None:
+    documents, truth = helpers.made("bridges", documents=40, stated=3, named=1)
+    world = worlds.create("bridges", documents=40, stated=3, named=1)
+    texts = {id: document.text for id, document in documents.items()}
+    both = list(world.records("neighbors", texts, lambda name: iter(truth[name])))
+    alone = list(world.records("neighbors_alone", texts, lambda name: iter(truth[name])))
+    assert len(both) == len(alone) == 20, "one on each second page"
+    for asked, control in zip(both, alone, strict=True):
+        id = asked["id"].split(":")[0]
+        (other,) = documents[id].metadata["links"]
+        answer = asked["text"][asked["start"] : asked["end"]]
+        assert answer == control["text"][control["start"] : control["end"]]
+        assert texts[id].count(answer) == control["text"].count(answer) == 1 and texts[other].count(answer) == 3
+        assert control["text"] in texts[id] and asked["text"] == f"{control['text']} {texts[other]}"
+
+
 def test_numbers_out_of_range_are_named() -> None:
-    for name, value in (("towns", 1), ("choices", 1), ("stated", 5), ("stated", 0), ("filler", -1)):
+    for name, value in (
+        ("towns", 1),
+        ("choices", 1),
+        ("stated", 5),
+        ("stated", 0),
+        ("named", 4),
+        ("named", -1),
+        ("filler", -1),
+    ):
         with pytest.raises(InputError, match=name):
             worlds.create("bridges", **{name: value})
