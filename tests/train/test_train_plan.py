@@ -15,55 +15,47 @@ from seedbed.train import plan as planning
 from seedbed.train.probe import fits
 
 
-def _plan(world: World, steps: dict[str, Any], runs: Path) -> Plan:
+def _plan(steps: dict[str, Any], runs: Path) -> Plan:
     return make_plan(Recipe("planned", steps, seed=3), Workspace(runs).store)
 
 
-def _steps(world: World, model: Any, surgery: dict[str, Any]) -> dict[str, Any]:
+def _steps(world: World, model: Any, surgery: dict[str, Any], objective: str) -> dict[str, Any]:
+    """A model, what a surgery makes of it, and what is trained on from there."""
+    ((name, given),) = surgery.items()
+    given = {key: str(world[value].path) if key == "tokenizer" else value for key, value in given.items()}
     common = {**SMALL, "data": {str(world["news"].path): 1.0}, "validate_every": "never"}
-    first = {"model": model, "tokenizer": str(world["vocabulary"].path), "budget": "2 steps"}
+    vocabulary, first = ("pieces", "clm") if model == DECODER else ("vocabulary", "mlm")
+    base = {"model": model, "tokenizer": str(world[vocabulary].path), "objective": first, "budget": "2 steps"}
     return {
-        "base": {"pretrain": {**common, **first}},
-        "changed": surgery,
-        "on": {"pretrain": {**common, "model": "changed", "budget": "3 steps"}},
+        "base": {"pretrain": {**common, **base}},
+        "changed": {name: {"model": "base", **given}},
+        "on": {"pretrain": {**common, "model": "changed", "objective": objective, "budget": "3 steps"}},
     }
 
 
+LEARNED = {"encoder": {**ENCODER["encoder"], "positions": "learned", "norm": "post", "max_length": 32}}
+GROWN = {"decoder": {"layers": 3, "width": 64, "heads": 4}}
+
+
 @pytest.mark.parametrize(
-    ("model", "surgery"),
+    ("model", "surgery", "objective"),
     [
-        (ENCODER, {"change_vocabulary": {"model": "base", "method": "random"}}),
-        (ENCODER, {"prune": {"model": "base", "density": 0.5}}),
-        (ENCODER, {"attach_decoder": {"model": "base", "layers": 1}}),
-        (
-            {"encoder": {**ENCODER["encoder"], "positions": "learned", "norm": "post", "max_length": 32}},
-            {"extend_positions": {"model": "base", "length": 64}},
-        ),
-        (DECODER, {"change_attention": {"model": "base", "attention": "prefix"}}),
-        (DECODER, {"grow": {"model": "base", "to": {"decoder": {"layers": 3, "width": 64, "heads": 4}}}}),
+        (ENCODER, {"change_vocabulary": {"method": "random", "tokenizer": "larger"}}, "mlm"),
+        (ENCODER, {"prune": {"density": 0.5}}, "mlm"),
+        (ENCODER, {"attach_decoder": {"layers": 1}}, "infilling"),
+        (LEARNED, {"extend_positions": {"length": 64}}, "mlm"),
+        (DECODER, {"change_attention": {"attention": "prefix"}}, "prefix_lm"),
+        (DECODER, {"grow": {"to": GROWN, "method": "bert2bert"}}, "clm"),
     ],
 )
 def test_what_goes_on_from_a_changed_model_is_foreseen(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any, surgery: dict[str, Any]
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any, surgery: dict[str, Any], objective: str
 ) -> None:
     """Parameters and FLOPs are those that training then counts, and its speed is measured with that network."""
     probed: list[Any] = []
     monkeypatch.setattr(planning, "_tokens_per_second", lambda _, architecture: probed.append(architecture) or 1e3)
-    ((name, given),) = surgery.items()
-    if name == "change_vocabulary":
-        given = {**given, "tokenizer": str(world["larger"].path)}
-    if name == "grow":
-        given = {**given, "method": "bert2bert"}
-    steps = _steps(world, model, {name: given})
-    objective = {"prefix": "prefix_lm", "attach": "infilling"}
-    if name in ("change_attention", "attach_decoder"):
-        steps["on"]["pretrain"]["objective"] = objective[given.get("attention", "attach")]
-    elif model == DECODER:
-        steps["on"]["pretrain"]["objective"] = "clm"
-    if model == DECODER:
-        steps["base"]["pretrain"]["objective"] = "clm"
-        steps["base"]["pretrain"]["tokenizer"] = str(world["pieces"].path)
-    plan = _plan(world, steps, tmp_path)
+    steps = _steps(world, model, surgery, objective)
+    plan = _plan(steps, tmp_path)
     before = plan.estimate(plan["on"])
     assert before.duration() == pytest.approx(before.tokens / 1e3)
     made = run_plan(plan, say=lambda line: None)
@@ -73,7 +65,7 @@ def test_what_goes_on_from_a_changed_model_is_foreseen(
     assert before.parameters == made["on"].counts["parameters"]
     assert before.flops == pytest.approx(made["on"].counts["flops"], rel=0.1)
     steps["on"]["pretrain"]["budget"] = "4 steps"
-    after = _plan(world, steps, tmp_path)
+    after = _plan(steps, tmp_path)
     estimate = after.estimate(after["on"])
     assert (estimate.parameters, estimate.flops) == (before.parameters, pytest.approx(before.flops * 4 / 3))
 
@@ -87,7 +79,7 @@ def test_a_folder_from_elsewhere_is_measured(world: World, tmp_path: Path) -> No
         if path.name in ("config.json", "model.safetensors") or path.name.startswith(("tokenizer", "special")):
             (folder / path.name).write_bytes(path.read_bytes())
     given = {**SMALL, "model": str(folder), "data": {str(world["news"].path): 1.0}, "budget": "3 steps"}
-    plan = _plan(world, {"on": {"pretrain": given}}, tmp_path / "runs")
+    plan = _plan({"on": {"pretrain": given}}, tmp_path / "runs")
     estimate = plan.estimate(plan["on"])
     assert estimate.parameters == made.counts["parameters"]
     assert estimate.flops == pytest.approx(made.counts["flops"] / 4, rel=0.1)

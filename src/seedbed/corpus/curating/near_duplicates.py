@@ -118,7 +118,7 @@ class NearDuplicates:
         """The signatures (N, H) of an Arrow array of them."""
         return np.asarray(column.flatten()).reshape(len(column), self.bands * self.rows)
 
-    def _keys(self) -> Expression:
+    def _packed_keys(self) -> Expression:
         """`_keys` from `_signature`: a document's keys in all bands, as bytes, which are written and read in less time
         than its signature."""
         import pyarrow as pa
@@ -129,12 +129,17 @@ class NearDuplicates:
         size = 8 * self.bands
 
         @daft.func.batch(return_dtype=daft.DataType.fixed_size_binary(size), use_process=False)  # type: ignore[untyped-decorator]
-        def packed(signatures: Any) -> Any:
+        def pack(signatures: Any) -> Any:
             keys_NK = band_keys(self.matrix(signatures.to_arrow()), self.bands, self.rows)
             buffers = [None, pa.py_buffer(keys_NK)]
             return daft.Series.from_arrow(pa.FixedSizeBinaryArray.from_buffers(pa.binary(size), len(keys_NK), buffers))
 
-        return packed(daft.col("_signature")).alias("_keys")
+        return pack(daft.col("_signature")).alias("_keys")
+
+    def _unpacked(self, column: Any) -> np.ndarray:
+        """The keys (N, K) of an Arrow array of `_packed_keys`."""
+        keys_NK = np.frombuffer(column.buffers()[1], np.uint64).reshape(-1, self.bands)
+        return keys_NK[column.offset : column.offset + len(column)]
 
     def sets(self, frame: DataFrame, ids: list[str]) -> Sets:
         """The n-gram sets of the given documents, in their order."""
@@ -152,12 +157,10 @@ class NearDuplicates:
         size = functions.length(daft.col("_plain")).alias("_characters")
         arrival, sizes = Arrival(), [np.empty(0, np.int64)]
         for frame in frames:
-            for batch in streamed(self.signatures(frame).select("id", self._keys(), size)):
+            for batch in streamed(self.signatures(frame).select("id", self._packed_keys(), size)):
                 arrival.add(batch.column("id"))
                 sizes.append(np.asarray(batch.column("_characters"), np.int64))
-                packed = batch.column("_keys")
-                keys_NK = np.frombuffer(packed.buffers()[1], np.uint64).reshape(-1, self.bands)
-                keys.add(keys_NK[packed.offset : packed.offset + len(packed)])
+                keys.add(self._unpacked(batch.column("_keys")))
             arrival.end_frame()
         numbered = arrival.numbered()
         return _Signed(*numbered, np.concatenate(sizes)[numbered.arrival_N])
