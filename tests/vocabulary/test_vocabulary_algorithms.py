@@ -116,9 +116,9 @@ def test_unigram_cuts_as_sentencepiece(texts, monkeypatch):
     kept = {}
     original = unigram_module.convert
 
-    def spy(model, specials):
+    def spy(model, specials, spaces):
         kept["model"] = model
-        return original(model, specials)
+        return original(model, specials, spaces)
 
     monkeypatch.setattr(unigram_module, "convert", spy)
     tokenizer = algorithms.create("unigram", texts, SIZE, ["<pad>", "<s>", "</s>"])()
@@ -132,6 +132,32 @@ def test_unigram_cuts_as_sentencepiece(texts, monkeypatch):
     shift = tokenizer.get_vocab_size() - reference.vocab_size()
     ids = tokenizer.encode(texts[0]).ids
     assert ids == [index + shift for index in reference.encode(" " + texts[0])]
+
+
+def test_spaces_may_be_tokens_by_themselves(texts):
+    """065: of Thai, where they part phrases."""
+    specials = ["<pad>", "<s>", "</s>"]
+    before, apart, dropped = (
+        algorithms.create("unigram", texts, SIZE, specials, spaces=spaces)()
+        for spaces in ("before", "apart", "dropped")
+    )
+    mark = unigram_module.SPACE
+    assert sum(mark in token for token in before.get_vocab()) > 50
+    assert [token for token in apart.get_vocab() if mark in token] == [mark]
+    for text in [" two  spaces ", "x", " ", "", *HARD, *texts]:
+        if mark in text:
+            continue
+        tokens = apart.encode(text).tokens
+        assert tokens.count(mark) == text.count(" ")
+        assert apart.decode(apart.encode(text).ids) == text
+        assert dropped.encode(text).ids == dropped.encode(text.replace(" ", "")).ids
+        assert dropped.decode(dropped.encode(text).ids) == text.replace(" ", "")
+    # A word's pieces are the same wherever it stands.
+    assert apart.encode("wonder wonder").tokens == [
+        *apart.encode("wonder").tokens,
+        mark,
+        *apart.encode("wonder").tokens,
+    ]
 
 
 def test_unigram_learns_from_long_lines(texts):

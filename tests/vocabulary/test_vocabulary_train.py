@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -189,8 +190,8 @@ def test_weights_and_groups(tmp_path, languages):
     assert list(counts["by_domain"]) == ["all"]
 
 
-def test_a_token_for_the_space(tmp_path, make_corpus):
-    """065: spaces of Thai are `<_>`, and never part of another token."""
+def test_a_string_that_is_never_cut(tmp_path, make_corpus):
+    """Nor part of another token."""
     texts = [f"กขคง{i % 7}<_>จฉชซกข<_>คง" for i in range(200)]
     corpus = make_corpus(tmp_path / "c", {"train": [{"id": str(i), "text": text} for i, text in enumerate(texts)]})
     for algorithm in ("bpe", "unigram", "wordpiece", "characters", "bytes"):
@@ -214,6 +215,23 @@ def test_memory_is_bounded(texts):
     assert all(small.counts[word] > 0.9 * whole.counts[word] for word in frequent)
     run = count_words(["ACGT" * 5000 + str(i) for i in range(50)], capacity=4000)
     assert sum(map(len, run.counts)) <= 4000 + 20_002
+
+
+def test_ten_times_the_text_takes_about_the_same_memory():
+    """Of words with ever new ones among them, and a capacity that they exceed."""
+    _peak_of_training(100)  # what is imported at first use
+    few, many = (_peak_of_training(lines) for lines in (2_000, 20_000))
+    assert many < 1.3 * few
+
+
+def _peak_of_training(lines: int) -> int:
+    dice = np.random.default_rng(0)
+    texts = (" ".join(f"w{number:x}" for number in dice.zipf(1.3, 12)) for _ in range(lines))
+    tracemalloc.start()
+    algorithms.create("bpe", count_words(texts, capacity=30_000), 600, ["<pad>", "<s>", "</s>"])()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
 
 
 def test_errors(tmp_path, corpus, make_corpus):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import xxhash
 
 LONGEST = 100  # characters of a word: WordPiece's own limit, beyond which a word would be unknown
@@ -46,21 +47,25 @@ class WordCounts:
                     self._halve()
 
     def _halve(self) -> None:
-        order = sorted(self.counts, key=lambda word: (-self.counts[word], xxhash.xxh3_64_intdigest(word.encode())))
-        held = 0
-        for word in order:
-            held += len(word)
-            if held > self.capacity // 2:
-                self.dropped += self.counts.pop(word)
+        words, size = list(self.counts), len(self.counts)
+        count_N = np.fromiter(self.counts.values(), np.int64, size)
+        hash_N = np.fromiter((xxhash.xxh3_64_intdigest(word.encode()) for word in words), np.uint64, size)
+        order_N = np.lexsort((hash_N, -count_N))
+        held_N = np.cumsum(np.fromiter(map(len, words), np.int64, size)[order_N])
+        for index in order_N[held_N > self.capacity // 2].tolist():
+            self.dropped += self.counts.pop(words[index])
+        self.counts = Counter(self.counts)  # a dictionary never gives back the places of what was taken out of it
         self._held = sum(map(len, self.counts))
 
-    def pieces(self, cut: Callable[[str], Iterable[str]]) -> Counter[str]:
-        """Counts of what `cut` makes of each word, in a fixed order."""
+    def pieces(self, cut: Callable[[str], Iterable[str]], *, last: bool = False) -> Counter[str]:
+        """Counts of what `cut` makes of each word, in a fixed order. `last` gives these counts' memory back."""
         found: Counter[str] = Counter()
         for word in sorted(self.counts):
             count = self.counts[word]
             for piece in cut(word):
                 found[piece] += count
+        if last:
+            self.counts = Counter()
         return found
 
     def characters(self) -> Counter[str]:

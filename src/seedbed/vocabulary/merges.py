@@ -6,12 +6,14 @@ Legend: N positions of all distinct words one after the other, with a gap (-1) a
 from __future__ import annotations
 
 import heapq
+from array import array
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 BREAK = "\0"  # within a word: no merge crosses it
 _GONE = -2
+_AT_ONCE = 1 << 17  # positions the pairs of which are counted at a time in the beginning
 _Places = dict[int, list[np.ndarray]]
 
 
@@ -51,14 +53,15 @@ class _Learner:
         self.merged_N = np.zeros(positions, dtype=bool)
         self.totals: dict[int, int] = {}
         self.places: _Places = {}
-        start_M = np.flatnonzero((self.symbol_N[:-1] >= 0) & (self.symbol_N[1:] >= 0))
-        self._change(self.symbol_N[start_M], self.symbol_N[start_M + 1], start_M, 1)
+        for start in range(0, positions - 1, _AT_ONCE):
+            start_M = np.arange(start, min(start + _AT_ONCE, positions - 1))
+            self._change(self.symbol_N[start_M], self.symbol_N[start_M + 1], start_M, 1)
         self.queue = [(-total, pair) for pair, total in self.totals.items()]
         heapq.heapify(self.queue)
 
     def _symbols(self, words: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray]:
         """The words' symbols, and for each position how often its word occurs."""
-        symbols, counts, lengths = [-1], [0], [1]
+        symbols, counts, lengths = array("i", [-1]), array("q", [0]), array("i", [1])
         for word, count in words.items():
             before = len(symbols)
             first = True
@@ -73,7 +76,7 @@ class _Learner:
             symbols.append(-1)
             counts.append(count)
             lengths.append(len(symbols) - before)
-        return np.array(symbols, dtype=np.int32), np.repeat(np.array(counts, dtype=np.int64), lengths)
+        return np.frombuffer(symbols, dtype=np.int32).copy(), np.repeat(np.frombuffer(counts, dtype=np.int64), lengths)
 
     def best(self, least: int) -> tuple[int, int] | None:
         """The most frequent pair, None below `least`."""

@@ -57,7 +57,7 @@ def train_tokenizer(
     <pad> <s> </s> for a decoder (<s> text </s>), with <unk> where the algorithm needs it, and T5's for an
     encoder-decoder or a prefix decoder (seq2seq: <pad> </s> <unk> and a hundred sentinels <extra_id_0> ..., text </s>).
     `special` are further ones of your own, such as a denoiser's `[R]`, which no text yields. `tokens` are further
-    strings that are never cut, such as `<_>` for a space of Thai (065: `normalize_language: thai` writes it). If the
+    strings that are never cut, such as `<url>` where a corpus has it in the place of addresses. If the
     text yields fewer than `size` tokens, the vocabulary is smaller, which is said and counted.
 
     `statistics.json` holds fertility, bytes per token and the unknown rate by group on held-out text: the

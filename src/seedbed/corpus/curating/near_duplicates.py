@@ -42,6 +42,26 @@ class _Linked(NamedTuple):
     similarity: np.ndarray
 
 
+class _Known:
+    """Jaccard similarities of pairs of sets, each computed once: most of the pairs that the reasons name have been
+    compared before."""
+
+    def __init__(self, sets: Sets) -> None:
+        self._sets = sets
+        self._pairs, self._values = np.empty(0, np.int64), np.empty(0)
+
+    def __call__(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        from seedbed.corpus.text.ngrams import jaccard
+
+        asked = left * len(self._sets.sizes) + right
+        new = np.flatnonzero(~np.isin(asked, self._pairs))
+        pairs = np.concatenate([self._pairs, asked[new]])
+        values = np.concatenate([self._values, jaccard(self._sets, left[new], right[new])])
+        self._pairs, first = np.unique(pairs, return_index=True)
+        self._values = values[first]
+        return np.asarray(self._values[np.searchsorted(self._pairs, asked)])
+
+
 @curation.register("near_duplicates", papers=["311"], version=2)
 class NearDuplicates:
     """Of documents that share most of their word n-grams the one with the smallest id stays.
@@ -195,21 +215,20 @@ class NearDuplicates:
 
     def _part(self, found: Buckets, documents_D: np.ndarray, num_old: int, sets: Sets) -> _Linked:
         from seedbed.corpus.text.linking import components
-        from seedbed.corpus.text.ngrams import jaccard
 
-        is_old = documents_D < num_old
+        is_old, known = documents_D < num_old, _Known(sets)
 
         def similar(left: np.ndarray, right: np.ndarray) -> np.ndarray:
             """Sizes rule most pairs out, and two old documents need no link."""
             smaller, larger = np.sort([sets.sizes[left], sets.sizes[right]], axis=0)
             close = (smaller >= self.threshold * larger) & ~(is_old[left] & is_old[right])
-            close[close] = jaccard(sets, left[close], right[close]) >= self.threshold
+            close[close] = known(left[close], right[close]) >= self.threshold
             return np.asarray(close)
 
         label = components(found, len(documents_D), similar)
         gone = np.flatnonzero((label != np.arange(len(label))) & ~is_old)
         kept = label[gone]
-        return _Linked(documents_D[gone], documents_D[kept], jaccard(sets, kept, gone))
+        return _Linked(documents_D[gone], documents_D[kept], known(kept, gone))
 
     def _sets(self, batches: Iterable[Any]) -> Sets:
         """Of batches with `_number` and `_words` the n-gram set of each document, in its place."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Rules = list[Literal["indic", "bangla", "thai", "arabic", "persian", "fullwidth", "quotes"]]
 
 
-@curation.register("normalize_language", version=2, papers=["031", "065", "066"])
+@curation.register("normalize_language", version=3, papers=["031", "065", "066"])
 class NormalizeLanguage:
     """Rules for scripts and languages, in the order given; a list for all documents, or by language: `{hin: [indic]}`,
     with the column `language` of that step. It stands after `normalize`.
@@ -28,8 +28,8 @@ class NormalizeLanguage:
       dashes, ellipses and East Asian punctuation as ASCII; NFKC; one blank for several. Not here: ftfy before it, and
       its replacements of addresses, emoji and punctuation, off by default there. Newlines stay.
     - `thai` (065): lower case; leftovers of HTML; brackets without a word in them, and what is not a word at their
-      edges; one line; one space for several; spaces as `<_>`; a character four times or more in a row once. Not here:
-      repeated words and joined emoji, which need Thai word segmentation.
+      edges; one line; one space for several; a character four times or more in a row once. Not here: repeated words
+      and joined emoji, which need Thai word segmentation; spaces as `<_>`, which `unigram: {spaces: apart}` is for.
     - `arabic`: presentation forms as letters, no tatweel. `persian`: that, and ye, kaf and digits as in Persian, no
       non-joiner beside white space or behind another (as hazm has it).
     - `fullwidth`: East Asian full-width letters, digits, punctuation and space as ASCII, half-width kana as full

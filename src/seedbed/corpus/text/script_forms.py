@@ -113,7 +113,7 @@ def thai(text: str) -> str:
     for pattern in _BRACKETS:
         text = pattern.sub("", text)
     text = re.sub(" {2,}", " ", text.strip().replace("\n", " "))
-    return _REPEATED.sub(r"\1", text.replace(" ", "<_>"))
+    return _REPEATED.sub(r"\1", text)
 
 
 # --- Arabic, Persian ---

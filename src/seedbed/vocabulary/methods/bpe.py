@@ -46,7 +46,7 @@ def bpe(
         least = len(ALPHABET) + len(specials)
         raise InputError("size", f"{least} tokens are needed for bytes and special tokens", value=size)
     splitter = _splitter(split_digits, words)
-    counts = count_words(texts).pieces(lambda word: [piece for piece, _ in splitter.pre_tokenize_str(word)])
+    counts = count_words(texts).pieces(lambda word: [piece for piece, _ in splitter.pre_tokenize_str(word)], last=True)
     if morphemes is not None:
         counts = cut_bytes(counts, Segmenter(morphemes))
     tokens, merges = learn_merges(counts, [*specials, *ALPHABET], size, min_frequency=min_frequency)

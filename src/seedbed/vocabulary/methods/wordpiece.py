@@ -49,7 +49,7 @@ def wordpiece(
     normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     splitter = pre_tokenizers.BertPreTokenizer()
     words = count_words(texts).pieces(
-        lambda word: [piece for piece, _ in splitter.pre_tokenize_str(normalizer.normalize_str(word))]
+        lambda word: [piece for piece, _ in splitter.pre_tokenize_str(normalizer.normalize_str(word))], last=True
     )
     alphabet = _alphabet(words, min(limit_alphabet, size // 4))
     inner = [PREFIX + char for char in alphabet if len(splitter.pre_tokenize_str(char + char)) == 1]
