@@ -114,6 +114,30 @@ def test_arms_of_unequal_cost_are_refused_or_adjusted(folder):
     assert arm_runs(comparison(folder, arms=longer.arms, equal="none", expect=None), place, quiet)
 
 
+def test_vocabularies_read_equal_bytes(folder):
+    pieces = {"vocabulary.size": 300}
+    arms = {"pieces": pieces, "bytes": {**pieces, "vocabulary.algorithm": "bytes"}}
+    place = Workspace(folder / "runs")
+    made = comparison(folder, arms=arms, equal="bytes", adjust="encoder", expect=None)
+    lines = []
+    as_they_are = arm_runs(made, place, lines.append, make=False)
+    assert "before the data are made" in lines[0]
+    assert len({str(run.plan["encoder"].parameters["budget"]) for run in as_they_are}) == 1
+    assert not (place.root / "comparisons").exists()
+    runs = arm_runs(made, place, quiet)
+    read = {}
+    for run in runs:
+        ((reference, _),) = run.plan["encoder"].parameters["data"].items()
+        counts = run.plan.counts_of(reference)["splits"]["train"]
+        read[run.arm] = run.plan["encoder"].parameters["budget"].amount * counts["bytes"] / counts["tokens"]
+        assert not run.plan["encoder"].is_cached
+    assert read["pieces"] == pytest.approx(read["bytes"], rel=0.01)
+    budgets = {run.arm: run.plan["encoder"].parameters["budget"].amount for run in runs}
+    assert budgets["bytes"] > 1.5 * budgets["pieces"]
+    with pytest.raises(InputError, match="do not cost the same bytes"):
+        arm_runs(comparison(folder, arms=arms, equal="bytes", expect=None), place, quiet)
+
+
 def test_what_growing_costs_counts_too(folder):
     recipe = yaml.safe_load((folder / "recipe.yaml").read_text())
     steps = recipe["steps"]

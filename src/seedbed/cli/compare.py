@@ -107,7 +107,7 @@ def _print_plan(comparison: Comparison, runs: Path) -> None:
 
     from .build import duration_text
 
-    rows = forecast(arm_runs(comparison, Workspace(runs), typer.echo))
+    rows = forecast(arm_runs(comparison, Workspace(runs), typer.echo, make=False))
     table = Table("step", "function", "to make", "time", box=None)
     for row in rows:
         part = f" ({row.estimated} of them)" if 0 < row.estimated < row.number else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from seedbed.core.errors import InputError
 from seedbed.core.files import read_json, write_json
 from seedbed.core.schema import parameters_of
 from seedbed.core.step import steps
-from seedbed.recipe.execute import Workspace
+from seedbed.recipe.execute import Workspace, run_step
 from seedbed.recipe.plan import Plan, PlannedStep, make_plan
 from seedbed.recipe.recipe import Recipe
 
@@ -47,10 +48,21 @@ def trains(function: str) -> bool:
     return seeded and str(steps.step(function).gives.kind) == "model"
 
 
-def arm_runs(comparison: Comparison, place: Workspace, say: Callable[[str], None]) -> list[ArmRun]:
-    """All runs, seed by seed, so that what is known after an interruption is paired."""
+def arm_runs(
+    comparison: Comparison, place: Workspace, say: Callable[[str], None], *, make: bool = True
+) -> list[ArmRun]:
+    """All runs, seed by seed, so that what is known after an interruption is paired.
+
+    How many tokens hold equal bytes is known when the data are: they are made, or, without `make`, the budgets stay
+    what they are.
+    """
     recipes = {arm: comparison.recipe.overridden(overrides) for arm, overrides in comparison.arms.items()}
-    if comparison.equal != "none":
+    equal = comparison.equal != "none"
+    if comparison.equal == "bytes":
+        equal = _data_are_made(comparison, recipes, place, say if make else None)
+        if not equal:
+            say("how many tokens hold equal bytes is not known before the data are made")
+    if equal:
         recipes = _equalized(comparison, recipes, place, say)
     runs = []
     for index in range(comparison.seeds):
@@ -77,6 +89,30 @@ def seeded(recipe: Recipe, index: int, names: Sequence[str] | None = None) -> Re
         ((_, parameters),) = recipe.steps[name].items()
         changes[f"{name}.seed"] = parameters.get("seed", recipe.seed) + index
     return recipe.overridden(changes)
+
+
+def _data_are_made(
+    comparison: Comparison, recipes: dict[str, Recipe], place: Workspace, say: Callable[[str], None] | None
+) -> bool:
+    """Whether the tokens that the arms train on are there; with `say` they are made, and what they need."""
+    for arm, recipe in recipes.items():
+        plan = _plan(comparison, arm, recipe, place)
+        needed = {reference.target for planned in plan if trains(planned.step.name) for reference in _data(planned)}
+        for planned in reversed(list(plan)):
+            if planned.name in needed:
+                needed |= {reference.target for reference in planned.inputs.values()}
+        for name in [planned.name for planned in plan if planned.name in needed and not planned.is_cached]:
+            if say is None:
+                return False
+            run_step(plan, name, say)
+            plan = _plan(comparison, arm, recipe, place)  # which knows what is made
+    return True
+
+
+def _data(planned: PlannedStep) -> dict[Any, Any]:
+    """What a training step reads, and the weights."""
+    found: dict[Any, Any] = planned.parameters.get("data") or {}
+    return found
 
 
 def _equalized(
@@ -160,11 +196,15 @@ def _cost(comparison: Comparison, recipe: Recipe, arm: str, place: Workspace) ->
 
 
 def _expected(plan: Plan, planned: PlannedStep, what: str) -> float | None:
-    """Tokens, steps, FLOPs or seconds of a training step: exact for the first two, else estimated."""
+    """Tokens, bytes of text, steps, FLOPs or seconds of a training step: the last two are estimated."""
     if what == "seconds":
         return plan.estimate(planned).duration()
     if what == "flops":
         return plan.estimate(planned).flops
+    if what == "bytes":
+        tokens = _expected(plan, planned, "tokens")
+        size = _bytes_per_token(plan, planned) if tokens else 0.0
+        return None if tokens is None or size is None else tokens * size
     if "batch_tokens" not in planned.parameters:  # weights that are put together, not trained
         return 0.0
     budget = planned.parameters.get("budget")  # growing has none: its method says for how long it learns
@@ -175,6 +215,19 @@ def _expected(plan: Plan, planned: PlannedStep, what: str) -> float | None:
     if tokens is None or what == "tokens":
         return None if tokens is None else float(tokens)
     return float(math.ceil(tokens / row))
+
+
+def _bytes_per_token(plan: Plan, planned: PlannedStep) -> float | None:
+    """Of the text that a training step reads, by weights, which are shares of tokens; None where it is not known."""
+    sizes, weights = [], []
+    for reference, weight in _data(planned).items():
+        counts = plan.counts_of(reference)
+        counts = counts.get("splits", {}).get("train", counts)
+        if not counts.get("tokens") or "bytes" not in counts or getattr(weight, "rule", "alpha") != "alpha":
+            return None
+        sizes.append(counts["bytes"] / counts["tokens"])
+        weights.append(counts["tokens"] ** weight.amount if hasattr(weight, "rule") else weight)
+    return sum(map(operator.mul, sizes, weights)) / sum(weights)
 
 
 def costs_of(counts: dict[str, Any]) -> dict[str, float | None]:

@@ -25,7 +25,7 @@ from seedbed.recipe.recipe import Recipe, load_recipe, load_yaml, parse_recipe
 from .expect import Statement, parse_expectation
 from .metric import Metric, parse_metrics
 
-Equal = Literal["tokens", "steps", "flops", "seconds", "none"]
+Equal = Literal["tokens", "bytes", "steps", "flops", "seconds", "none"]
 KEYS = (
     *("name", "title", "recipe", "arms", "metric", "equal", "adjust"),
     *("seeds", "seeded", "reference", "differences", "expect"),
