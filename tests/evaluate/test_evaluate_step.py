@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from seedbed.core.step import StepContext
 from seedbed.corpus.artifact import Corpus
 from seedbed.evaluate.artifact import Scores
 from seedbed.evaluate.step import evaluate, pretraining_corpora
+from seedbed.evaluate.suite.masked_accuracy import MaskedAccuracy
 from seedbed.evaluate.summary import difference_of, interval_of
 from seedbed.evaluate.task import EvaluationContext, Items, Measure, SystemRun, TaskResult
 from seedbed.models.artifact import Model
@@ -168,3 +170,16 @@ def corpus_artifact(corpus: Corpus, folder: Path) -> Corpus:
     shutil.copytree(corpus.path, target)
     manifest(target, "corpus", {})
     return Corpus.open(target)
+
+
+def test_a_tokenizer_that_does_not_fit_the_model_is_named(encoder: Model, corpus: Corpus, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(encoder.path, folder)
+    path = folder / "tokenizer.json"
+    description = json.loads(path.read_text())
+    size = len(description["model"]["vocab"])
+    description["model"]["vocab"] |= {f"more{number}": size + number for number in range(40)}
+    path.write_text(json.dumps(description))
+    task = MaskedAccuracy(corpus)
+    with pytest.raises(InputError, match=f"its tokenizer has {size + 40} tokens, and its embedding only {size} rows"):
+        run_step(tmp_path / "s", model=Model.open(folder), tasks=[task])

@@ -122,6 +122,7 @@ class EvaluationContext:
         """The model's tokenizer, for rows no longer than both this and what the model takes."""
         from seedbed.models.encoding import Coder
 
+        self.model.check_fit(self.trained)
         return Coder.of(self.model.tokenizer(), min(max_length, self.trained.max_length))
 
     def network(self, system: str, seed: int) -> Network:

@@ -12,6 +12,7 @@ from seedbed.core.errors import InputError
 if TYPE_CHECKING:
     import torch
 
+    from seedbed.models.network import Network
     from seedbed.models.transformer import Transformer
     from seedbed.vocabulary.artifact import Tokenizer
 
@@ -60,3 +61,14 @@ class Model(Artifact):
         from seedbed.vocabulary.artifact import Tokenizer
 
         return Tokenizer.open(self.path)
+
+    def check_fit(self, network: Network) -> None:
+        """Raises InputError if the folder's tokenizer has ids for which the network's embedding has no row."""
+        tokens, rows = self.tokenizer().vocabulary().size, network.vocabulary_size
+        if tokens > rows:
+            raise InputError(
+                "model",
+                f"its tokenizer has {tokens} tokens, and its embedding only {rows} rows",
+                value=str(self.path),
+                fix="the tokenizer that the model was trained with, in the model's folder",
+            )

@@ -81,6 +81,7 @@ class SemanticDuplicates:
         for number, row in enumerate(ordered):
             row.items_S[:] = number
         network = settled(self.model.network())
+        self.model.check_fit(network)
         network.eval()
         vocabulary = self.model.tokenizer().vocabulary()
         return ids, unit(features(network, ordered, len(ids), pad_id(vocabulary)))

@@ -36,6 +36,7 @@ class Continuing:
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.network = settled(model.network(say=say))
+        model.check_fit(self.network)
         self.network.eval()
         vocabulary = model.tokenizer().vocabulary()
         self.coder = Coder.of(model.tokenizer(), min(max_length, self.network.max_length))

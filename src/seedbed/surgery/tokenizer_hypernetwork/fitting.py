@@ -23,7 +23,7 @@ from seedbed.surgery.initializers.subtokens import mean_of_pieces
 from seedbed.surgery.substitution import with_weights
 from seedbed.surgery.tokenizer_hypernetwork.network import EmbeddingPredictor, Tables, arrays
 from seedbed.surgery.tokenizer_hypernetwork.sampling import Candidates, Noise, Windows, sample_tokenizer
-from seedbed.surgery.vocabulary.change import TABLES, check_fit, tables_of
+from seedbed.surgery.vocabulary.change import TABLES, tables_of
 from seedbed.surgery.vocabulary.match import by_surface
 from seedbed.surgery.vocabulary.pieces import Decomposer
 from seedbed.vocabulary.artifact import Vocabulary
@@ -46,7 +46,7 @@ class Frozen:
         tokenizer = model.tokenizer()
         self.vocabulary = tokenizer.vocabulary()
         self.network = model.network(device, say)
-        check_fit(self.network, self.vocabulary.size, str(model.path))
+        model.check_fit(self.network)
         self.network.requires_grad_(False).eval()
         settled(self.network)
         self.old: Tables = tables_of(self.network, self.vocabulary.size)

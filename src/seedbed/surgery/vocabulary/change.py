@@ -53,7 +53,7 @@ def change_vocabulary(
     started = time.monotonic()
     old, before, after = model.tokenizer(), model.tokenizer().vocabulary(), tokenizer.vocabulary()
     network = model.network(say=context.say)
-    check_fit(network, before.size, str(model.path))
+    model.check_fit(network)
     check_special(old, "model")
     check_special(tokenizer, "tokenizer")
     if network.vocabulary_size > before.size:
@@ -98,17 +98,6 @@ def tables_of(network: Transformer, size: int) -> dict[str, torch.Tensor]:
     network's own numbers, without gradients."""
     weights = dict(network.named_parameters())
     return {name: weights[path].detach()[:size] for name, path in TABLES.items() if path in weights}
-
-
-def check_fit(network: Transformer, tokens: int, place: str) -> None:
-    """Raises InputError if a tokenizer has ids for which a model's embedding has no row."""
-    if tokens > network.vocabulary_size:
-        raise InputError(
-            "model",
-            f"its tokenizer has {tokens} tokens, and its embedding only {network.vocabulary_size} rows",
-            value=place,
-            fix="the tokenizer that the model was trained with, in the model's folder",
-        )
 
 
 def _check_rows(tables: dict[str, torch.Tensor], change: Change) -> None:
