@@ -56,6 +56,9 @@ def example(name: str, folder: Path, texts: list[str]) -> dict[str, Any]:
     elif name == "csv":
         with open(folder / "a.csv", "w", newline="", encoding="utf8") as file:
             csv.writer(file).writerows([["text"], *([text] for text in texts)])
+    elif name == "conllu":
+        sentences = ["# text = " + text.replace("\n", " ") + "\n" + treebank(text.split()) for text in texts]
+        (folder / "a.conllu").write_text("\n".join(sentences), encoding="utf8")
     elif name == "html":
         (folder / "none.html").write_text("")
         for number, text in enumerate(texts):
@@ -114,6 +117,10 @@ def example(name: str, folder: Path, texts: list[str]) -> dict[str, Any]:
     else:
         raise AssertionError(f"write an example for the reader {name}")
     return {"path": str(folder)}
+
+
+def treebank(words: list[str]) -> str:
+    return "".join(f"{number}\t{word}\t_\tNOUN{6 * chr(9)}\n" for number, word in enumerate(words, 1))
 
 
 @pytest.mark.parametrize("name", readers.names())
@@ -294,6 +301,18 @@ def test_csv_with_quotes_and_broken_rows(tmp_path: Path, helpers: Any) -> None:
     path.write_bytes(lzma.compress(b"text|n\nhello|1\n"))
     documents, broken = helpers.read("csv", path=str(path), delimiter="|")
     assert [document.text for document in documents] == ["hello"] and not broken
+
+
+def test_a_broken_line_of_a_treebank_costs_its_sentence(tmp_path: Path, helpers: Any) -> None:
+    broken = treebank(["one", "two"]).replace("two\t_", "two")
+    raw = f"# sent_id = a\n{treebank(['ein', 'Satz'])}\n{broken}\n{treebank(['last'])}".encode()
+    (tmp_path / "a.conllu").write_bytes(raw.replace(b"last", b"l\xffst") + b"\n" + treebank(["end"]).encode())
+    documents, rows = helpers.read("conllu", path=str(tmp_path))
+    assert [document.text for document in documents] == ["ein Satz", "end"]
+    assert documents[0].id == "a" and documents[1].id.endswith("a.conllu:10")
+    assert documents[0].metadata["tokens"] == ["ein", "Satz"] and documents[0].metadata["tags"] == ["NOUN", "NOUN"]
+    assert [row.line for row in rows] == [5, 8]
+    assert rows[0].reason == "line 6 has 9 columns, not the ten of CoNLL-U"
 
 
 def test_parquet_that_is_broken(tmp_path: Path, helpers: Any) -> None:

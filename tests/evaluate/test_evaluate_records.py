@@ -88,8 +88,38 @@ def test_empty_test_part_and_no_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the test part is empty"):
         load_parts(Source(tmp_path), None, 0.5, COLUMNS, identity)
     (tmp_path / "readme.md").write_text("x")
-    with pytest.raises(InputError, match="holds no JSON Lines file"):
+    with pytest.raises(InputError, match="holds no file of labeled records"):
         load_parts(Source(tmp_path / "readme.md"), None, 0.5, COLUMNS, identity)
+
+
+CONLLU = """\
+# newdoc id = d
+# sent_id = s1
+# text = Au lit, vite !
+1-2	Au	_	_	_	_	_	_	_	_
+1	à	à	ADP	P	_	3	case	_	_
+2	le	le	DET	D	_	3	det	_	_
+3	lit	lit	NOUN	N	_	0	root	_	SpaceAfter=No
+4	,	,	PUNCT	_	_	5	punct	_	_
+4.1	va	aller	VERB	_	_	_	_	_	_
+5	vite	vite	ADV	_	_	3	advmod	_	_
+6	!	!	PUNCT	_	_	3	punct	_	_
+
+1	Oui	oui	INTJ	I	_	0	root	_	_
+"""
+
+
+def test_sentences_of_universal_dependencies(tmp_path: Path) -> None:
+    (tmp_path / "fr-ud-train.conllu").write_text(CONLLU, encoding="utf8")
+    (tmp_path / "fr-ud-test.conllu.xz").write_bytes(lzma.compress(CONLLU.encode()))
+    train, test = load_parts(Source(tmp_path), None, 0.5, {"tokens": list, "tags": list}, lambda record: record["text"])
+    assert train == test and [record["text"] for record in train] == ["Au lit, vite !", "Oui"]
+    assert train[0]["tokens"] == ["à", "le", "lit", ",", "vite", "!"] and train[0]["id"] == "s1"
+    assert train[0]["tags"] == ["ADP", "DET", "NOUN", "PUNCT", "ADV", "PUNCT"]
+    assert train[0]["lemmas"][4] == "vite" and train[1]["xpos"] == ["I"] and "id" not in train[1]
+    (tmp_path / "bad.conllu").write_text("1\tOui\toui\n")
+    with pytest.raises(InputError, match=r"bad.conllu:1: line 1 has 3 columns, not the ten of CoNLL-U"):
+        load_parts(Source(tmp_path / "bad.conllu"), None, 0.5, {}, lambda record: "")
 
 
 def test_labels() -> None:

@@ -1,4 +1,4 @@
-"""Labeled data for tasks: JSON Lines files, and held-out parts.
+"""Labeled data for tasks: JSON Lines and CoNLL-U files, and held-out parts.
 
 A test set must be whole: a line that cannot be read or lacks a column is an error, not a quarantine row.
 """
@@ -20,12 +20,14 @@ import xxhash
 from seedbed.core.counters import key
 from seedbed.core.errors import InputError
 from seedbed.core.source import Source
+from seedbed.corpus.input.conllu import sentences
 from seedbed.corpus.input.texts import HELD_BACK, part_of
 from seedbed.corpus.labels import Labels
 
 Record = dict[str, Any]
 T = TypeVar("T")
-_ENDINGS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".jsonl.xz", ".ndjson")
+_PACKED = ("", ".gz", ".zst", ".xz")
+_ENDINGS = (*(f".jsonl{end}" for end in _PACKED), ".ndjson", *(f".conllu{end}" for end in _PACKED))
 
 
 def load_parts(
@@ -45,7 +47,7 @@ def load_parts(
     if test is not None:
         parts = read_records(files_of(data, "train"), columns), read_records(files_of(test, "test"), columns)
     else:
-        files = jsonl_files(data)
+        files = record_files(data)
         named = {part: [path for path in files if part_of(path) == part] for part in ("train", "test")}
         if named["train"] and named["test"]:
             parts = read_records(named["train"], columns), read_records(named["test"], columns)
@@ -66,34 +68,25 @@ def load_parts(
 
 def files_of(source: Source | Labels, part: str) -> list[Path]:
     """Of Labels one part; of the user's files all."""
-    return [path for path in jsonl_files(source) if not isinstance(source, Labels) or part_of(path) == part]
+    return [path for path in record_files(source) if not isinstance(source, Labels) or part_of(path) == part]
 
 
-def jsonl_files(source: Source | Labels) -> list[Path]:
+def record_files(source: Source | Labels) -> list[Path]:
     place = os.fspath(source)
     found = [path for path in Source(place).files if path.name.endswith(_ENDINGS)]
     if not found:
-        raise InputError("data", "holds no JSON Lines file", value=place, allowed=_ENDINGS)
+        raise InputError("data", "holds no file of labeled records", value=place, allowed=_ENDINGS)
     return found
 
 
 def read_records(files: Iterable[Path], columns: Mapping[str, type]) -> list[Record]:
-    """All lines of all files as objects with at least these columns, each of its type."""
+    """All records of all files, with at least these columns, each of its type."""
     return [record for path in files for record in _read_file(path, columns)]
 
 
 def _read_file(path: Path, columns: Mapping[str, type]) -> Iterator[Record]:
     with contextlib.closing(_open(path)) as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            place = f"{path}:{number}"
-            try:
-                record = json.loads(line)
-            except ValueError as error:
-                raise InputError(place, f"is not JSON ({error})") from None
-            if not isinstance(record, dict):
-                raise InputError(place, "is not a JSON object", value=record)
+        for place, record in _read(file, path):
             for column, kind in columns.items():
                 if column not in record:
                     raise InputError(
@@ -102,6 +95,27 @@ def _read_file(path: Path, columns: Mapping[str, type]) -> Iterator[Record]:
                 if not isinstance(record[column], kind):
                     raise InputError(place, f"column '{column}' is not a {kind.__name__}", value=record[column])
             yield record
+
+
+def _read(lines: Iterable[bytes], path: Path) -> Iterator[tuple[str, Record]]:
+    """Where each record begins, and the record."""
+    if ".conllu" in path.suffixes:
+        for number, found in sentences(enumerate((line.decode("utf8") for line in lines), 1)):
+            if isinstance(found, str):
+                raise InputError(f"{path}:{number}", found)
+            yield f"{path}:{number}", found
+        return
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        place = f"{path}:{number}"
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise InputError(place, f"is not JSON ({error})") from None
+        if not isinstance(record, dict):
+            raise InputError(place, "is not a JSON object", value=record)
+        yield place, record
 
 
 def _open(path: Path) -> IO[bytes]:

@@ -14,6 +14,7 @@ from seedbed.core.errors import InputError
 from seedbed.core.source import Source
 from seedbed.corpus.documents import Document, Unreadable
 
+from .conllu import sentences
 from .decode import BrokenStream
 from .files import InputFile, select_files
 
@@ -145,6 +146,13 @@ def json_records(file: InputFile) -> Iterator[Record]:
                 yield _object(value, number, file)
             return
     yield from _of_lines(itertools.chain(held, lines), file)
+
+
+def conllu_records(file: InputFile) -> Iterator[Record]:
+    """The sentences of a treebank; a broken line costs its sentence."""
+    lines = ((item.line, item.reason) if isinstance(item, Unreadable) else item for item in file.lines())
+    for number, found in sentences(lines):
+        yield Unreadable(file.where, number, found) if isinstance(found, str) else (number, found)
 
 
 def _of_lines(lines: Iterable[tuple[int, str] | Unreadable], file: InputFile) -> Iterator[Record]:
@@ -309,6 +317,7 @@ STREAMS: dict[str, RecordStream] = {
     ".jsonl": jsonl_records,
     ".ndjson": jsonl_records,
     ".json": json_records,
+    ".conllu": conllu_records,
     ".csv": csv_records,
     ".tsv": csv_records,
 }

@@ -44,7 +44,10 @@ def file_texts(source: Source, fields: list[str], *, key: str) -> Iterator[tuple
 
 
 def part_of(path: Path) -> str:
-    """The split that a file's name speaks of: train.jsonl, test-00000.jsonl.zst, dev_1.csv."""
+    """The split that a file's name speaks of: train.jsonl, test-00000.jsonl.zst, dev_1.csv; mt_mudt-ud-test.conllu, as
+    Universal Dependencies' are called."""
+    if found := re.search(r"-ud-(\w+)\.conllu", path.name):
+        return found[1]
     return re.split("[-._]", path.name, maxsplit=1)[0].lower()
 
 
