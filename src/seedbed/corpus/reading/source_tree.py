@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -12,7 +12,9 @@ from seedbed.corpus import readers
 from seedbed.corpus.documents import Document, Unreadable
 from seedbed.corpus.input.decode import BrokenStream
 from seedbed.corpus.input.files import InputFile, select_files
-from seedbed.corpus.input.licenses import allowed_by, license_of_header, license_of_text
+from seedbed.corpus.input.folder_licenses import is_license_file, license_of_folder, stated_license, tells_license
+from seedbed.corpus.input.license_expressions import allowed_by, family_of, licenses_in
+from seedbed.corpus.input.licenses import license_of_header, license_of_notice
 from seedbed.corpus.input.packages import TESTS, VENDORED, is_handwritten
 
 _LANGUAGES = {
@@ -32,7 +34,6 @@ _LANGUAGES = {
 }  # fmt: skip
 _BY_EXTENSION = {extension: language for language, found in _LANGUAGES.items() for extension in found.split()}
 _BY_NAME = {"makefile": "makefile", "gnumakefile": "makefile", "dockerfile": "dockerfile", "cmakelists.txt": "cmake"}
-_LICENSE = re.compile(r"(licen[cs]e|copying|unlicense)([-_.].*)?", re.IGNORECASE)
 EXTENSIONS = (*_BY_EXTENSION, "", ".txt")  # Makefile, CMakeLists.txt
 
 _FOREIGN = VENDORED | {"node_modules", "bower_components", "third-party", "site-packages", "deps", "thirdparty", "pods"}
@@ -41,14 +42,18 @@ _TEST_NAME = re.compile(r"(test_.*|.*[._-](tests?|spec)|conftest|.*Tests?)\.\w+"
 _BINARY_HEAD = 8192
 
 
-@readers.register("source_tree", version=2)
+@readers.register("source_tree", version=3)
 class SourceTree:
     """The source code in folders or archives, such as checkouts of repositories, one document a file.
 
     The language is told by the file's extension or name (some 55 of them), and is the domain unless one is given. The
-    license is that of the file's SPDX header, else that of the nearest LICENSE or COPYING file in its folder or above,
-    known by phrases of its text (see input/licenses.py), as an SPDX identifier; `licenses` keeps only files under one
-    of these (of `MIT OR GPL-2.0` one is enough), which leaves out files without a known license.
+    license is that of the file's SPDX header, else that of a notice in its first comments, else that of its folder or
+    the nearest one above that tells one: by the texts of LICENSE and COPYING files, or by what package.json,
+    Cargo.toml, pyproject.toml or setup.cfg state. It is an SPDX expression: `Apache-2.0 OR MIT` where one may choose
+    (LICENSE-APACHE beside LICENSE-MIT), `GPL-3.0 AND MIT` where licenses stand side by side and nothing says what holds
+    for which files. `licenses` keeps only files whose expression can be satisfied with these (of OR one is enough, of
+    AND all are needed; `GPL-3.0` stands for `-only` and `-or-later`, too), which leaves out files without a known
+    license.
 
     Passed over, and counted in `passed`, are vendored code, tests (unless `tests`), what is generated or minified by
     its name, by a mark near its start or by lines of over 1,000 bytes, binary and empty files: the notions of the
@@ -84,25 +89,24 @@ class SourceTree:
                 yield found
 
     def _licenses(self) -> dict[PurePosixPath, str]:
-        """The license of each folder that has a file of one which is known; of several such files the first by name."""
-        found: dict[PurePosixPath, tuple[str, str]] = {}  # the file's name, and the license
+        """The license of each folder that has files which tell one, in whatever order they come."""
+        found: dict[PurePosixPath, dict[str, str]] = defaultdict(dict)
         for file in select_files(self.path, None):
             path = PurePosixPath(file.name)
-            if not _LICENSE.fullmatch(path.name) or _language_of(path, file):
+            if not tells_license(path.name) or (is_license_file(path.name) and _language_of(path, file)):
                 continue  # such as license_keys.py
-            if path.parent not in found or path.name < found[path.parent][0]:
+            if not _is_foreign(path):
                 try:
-                    license = license_of_text(file.read().decode("utf8", "replace"))
+                    found[path.parent][path.name] = stated_license(path.name, file.read())
                 except BrokenStream:
                     continue  # a file without a license is none that could be read
-                if license:
-                    found[path.parent] = (path.name, license)
-        return {folder: license for folder, (_, license) in found.items()}
+        licenses = {folder: license_of_folder(files) for folder, files in found.items()}
+        return {folder: license for folder, license in licenses.items() if license}
 
     def _reason_to_pass(self, path: PurePosixPath) -> str:
-        folders = {part.lower() for part in path.parts[1:-1]}  # not the one that the user names
-        if folders & _FOREIGN:
+        if _is_foreign(path):
             return "vendored"
+        folders = _folders(path)
         if not self.tests and (folders & (TESTS | {"__tests__", "spec"}) or _TEST_NAME.fullmatch(path.name)):
             return "tests"
         return "generated or minified" if _MADE.search(path.name) else ""
@@ -126,11 +130,31 @@ class SourceTree:
         except UnicodeDecodeError as error:
             return Unreadable(file.where, content.count(b"\n", 0, error.start) + 1, f"not UTF-8: {error.reason}")
         nearest = next((by_folder[folder] for folder in path.parents if folder in by_folder), "")
-        license = self.license or license_of_header(text) or nearest
+        license = self.license or license_of_header(text) or _more_exact(license_of_notice(text), nearest)
         if self.licenses is not None and not allowed_by(license, self.licenses):
             return f"license {license or 'unknown'}"
         metadata = {"path": file.name, "language": language}
         return Document(file.name, text, file.name, license, self.domain or language, metadata)
+
+
+def _folders(path: PurePosixPath) -> set[str]:
+    return {part.lower() for part in path.parts[1:-1]}  # not the one that the user names
+
+
+def _is_foreign(path: PurePosixPath) -> bool:
+    return bool(_folders(path) & _FOREIGN)
+
+
+def _more_exact(notice: str, nearest: str) -> str:
+    """What a file's own notice says, or the folder's license where there is no notice, or where that only names the
+    family (`under the GPL, see COPYING`) of a license whose version the folder has.
+    """
+    families = {family_of(license) for license in licenses_in(nearest)}
+    if not notice or (
+        notice.startswith("LicenseRef-") and licenses_in(notice) == {notice} and family_of(notice) in families
+    ):
+        return nearest
+    return notice
 
 
 def _language_of(path: PurePosixPath, file: InputFile) -> str:
