@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from seedbed.corpus.input.folder_licenses import license_of_folder, stated_license
-from seedbed.corpus.input.license_expressions import allowed_by
-from seedbed.corpus.input.license_names import license_of_name
-from seedbed.corpus.input.licenses import license_of_header, license_of_notice, license_of_text
-from seedbed.corpus.input.package_fields import license_of_package_file
+from seedbed.corpus.licensing.expressions import allowed_by
+from seedbed.corpus.licensing.folders import license_of_folder, stated_license
+from seedbed.corpus.licensing.names import license_of_name
+from seedbed.corpus.licensing.packages import license_of_package_file
+from seedbed.corpus.licensing.texts import license_of_header, license_of_notice, license_of_text
 
 MIT = """The MIT License
 Permission is hereby granted, free of charge, to any person obtaining a copy of this software, to deal in the Software

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from seedbed.corpus.input.license_expressions import allowed_by
-from seedbed.corpus.input.licenses import license_of_header, license_of_link, license_of_text
+from seedbed.corpus.licensing.expressions import allowed_by
+from seedbed.corpus.licensing.texts import license_of_header, license_of_link, license_of_text
 
 MIT = """The MIT License
 Copyright (c) somebody

@@ -15,10 +15,10 @@ from seedbed.corpus import extractors, readers
 from seedbed.corpus.documents import Document, Unreadable
 from seedbed.corpus.input.decode import BrokenStream, Meter
 from seedbed.corpus.input.files import InputFile
-from seedbed.corpus.input.licenses import license_of_link
 from seedbed.corpus.input.markup import BadMarkup, local, parsed_file
 from seedbed.corpus.input.pages import Extractor, NoText, Page
 from seedbed.corpus.input.side_by_side import documents_of_files
+from seedbed.corpus.licensing.texts import license_of_link
 
 EXTENSIONS = (".epub",)
 _FIELDS = {

@@ -11,9 +11,9 @@ from seedbed.core.source import Source
 from seedbed.corpus import readers
 from seedbed.corpus.documents import Document, Unreadable
 from seedbed.corpus.input.files import InputFile
-from seedbed.corpus.input.licenses import license_of_link
 from seedbed.corpus.input.markup import BadMarkup, local, parsed, records
 from seedbed.corpus.input.side_by_side import documents_of_files
+from seedbed.corpus.licensing.texts import license_of_link
 
 EXTENSIONS = (".xml", ".nxml")
 Part = Literal["title", "abstract", "body"]

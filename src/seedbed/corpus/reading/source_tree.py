@@ -12,10 +12,10 @@ from seedbed.corpus import readers
 from seedbed.corpus.documents import Document, Unreadable
 from seedbed.corpus.input.decode import BrokenStream
 from seedbed.corpus.input.files import InputFile, select_files
-from seedbed.corpus.input.folder_licenses import is_license_file, license_of_folder, stated_license, tells_license
-from seedbed.corpus.input.license_expressions import allowed_by, family_of, licenses_in
-from seedbed.corpus.input.licenses import license_of_header, license_of_notice
 from seedbed.corpus.input.packages import TESTS, VENDORED, is_handwritten
+from seedbed.corpus.licensing.expressions import allowed_by, family_of, licenses_in
+from seedbed.corpus.licensing.folders import is_license_file, license_of_folder, stated_license, tells_license
+from seedbed.corpus.licensing.texts import license_of_header, license_of_notice
 
 _LANGUAGES = {
     "ada": ".adb .ads", "assembly": ".asm .s", "c": ".c .h", "c++": ".cc .cpp .cxx .hpp .hh .hxx", "c#": ".cs",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .license_expressions import Node, all_of, any_of, family_of, parsed, written
+from .expressions import Node, all_of, any_of, family_of, parsed, written
 
 # Licenses with versions; without one they are `LicenseRef-` and their family, which no list of SPDX licenses allows.
 _WITH_VERSION: tuple[tuple[str, str], ...] = (

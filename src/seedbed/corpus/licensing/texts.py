@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from .license_expressions import all_of, leading_expression
-from .license_names import Mention, is_continued, joined, license_of_name, mentions, says_choice, without_overlaps
+from .expressions import all_of, leading_expression
+from .names import Mention, is_continued, joined, license_of_name, mentions, says_choice, without_overlaps
 
 _COMMONS = re.compile(
     r"creativecommons\.org/+(?:licenses/+(?P<kind>by(?:-[a-z]+)*)/+(?P<version>\d\.\d)(?:/+(?P<place>[a-z]{2,3})\b)?"

@@ -9,9 +9,9 @@ import tomllib
 from collections.abc import Callable
 from typing import Any
 
-from .license_expressions import all_of, any_of
-from .license_names import license_of_name
-from .licenses import license_of_text
+from .expressions import all_of, any_of
+from .names import license_of_name
+from .texts import license_of_text
 
 _SHORT = 200  # characters; a longer field is the text of a license
 _POINTER = re.compile(r"see |file:|licen[cs]e(?:$|\.)|copying", re.IGNORECASE)

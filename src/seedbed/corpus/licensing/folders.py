@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from .license_expressions import all_of, alternatives, any_of, bare_version, family_of, licenses_in
-from .licenses import license_of_text
-from .package_fields import PACKAGE_FILES, license_of_package_file
+from .expressions import all_of, alternatives, any_of, bare_version, family_of, licenses_in
+from .packages import PACKAGE_FILES, license_of_package_file
+from .texts import license_of_text
 
 _LICENSE = re.compile(
     r"(?:(?P<before>mit|apache|[al]?gpl|bsd|mpl)[-_.])?(?P<kind>licen[cs]e|copying|unlicense)(?:[-_.](?P<after>.*))?",

@@ -1,0 +1,1 @@
+"""What a text may be used for: SPDX expressions from files, notices, package metadata and folders."""
