@@ -64,7 +64,7 @@ def test_what_comes_in_is_kept_dropped_or_quarantined(make_corpus: Any, tmp_path
     def tally(documents: list[dict[str, Any]]) -> dict[str, int]:
         return {"documents": len(documents), "bytes": sum(len(d["text"].encode()) for d in documents)}
 
-    assert counts["read"]["documents"] == 400 and counts["quarantined"] == {"documents": 3}
+    assert counts["read"]["documents"] == 400 and counts["quarantined"]["documents"] == 3
     assert counts["kept"] == tally(kept) and counts["domains"] == {"web": tally(kept)}
     for step in ("keep", "exact_duplicates", "near_duplicates"):
         assert counts["dropped"][step] == tally([row for row in gone if row["step"] == step])
@@ -204,7 +204,7 @@ def test_too_much_that_is_unreadable(make_corpus: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"max_unreadable: 2 of 100 records could not be read, such as .*a.jsonl:99"):
         make_corpus("one", read=[{"jsonl": str(path)}])
     _, counts = make_corpus("two", read=[{"jsonl": str(path)}], max_unreadable=0.02, curate=[])
-    assert counts["quarantined"] == {"documents": 2}
+    assert counts["quarantined"] == {"documents": 2, "kinds": {"not JSON": 2}}
 
 
 def test_errors_name_their_place(make_corpus: Any, tmp_path: Path, helpers: Any) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from seedbed.cli.corpus import app
 from seedbed.core.errors import InputError
 from seedbed.corpus import curation, tables
 from seedbed.corpus.explain import explain, lines, place_in
+from seedbed.corpus.input import files as files_module
 from seedbed.corpus.tagging import edits_json
 
 WORDS = "one two three four five six seven"
@@ -108,7 +111,41 @@ def test_a_document_from_an_earlier_corpus(corpus: Any, folder: Path) -> None:
     with seedbed.workspace(folder / "runs"):
         later = seedbed.build_corpus(read=[{"corpus": {"of": corpus}}], curate=[{"keep": "words > 7"}], split={})
     life = explain(later, "d007")
-    assert life.fate == "kept" and place_in(later, life) == f"build_corpus, from {folder.name}/a.jsonl:8"
+    place = f"build_corpus, from {folder.name}/a.jsonl:8"
+    assert life.fate == "kept" and place_in(later, life) == place
+    assert explain(later, "a.jsonl:8") == replace(life, place=place)
+
+
+def test_file_and_line_of_a_document_with_an_id_of_its_own(corpus: Any, folder: Path) -> None:
+    place = f"{folder.name}/a.jsonl:8"
+    for id in ("a.jsonl:8", "./a.jsonl:8", place, f"{folder}/a.jsonl:8"):
+        life = explain(corpus, id)
+        assert (life.id, life.fate, life.place) == ("d007", "kept", place)
+    assert f"  read from: {place}" in lines(life)
+    ids = {number: explain(corpus, f"a.jsonl:{number}").id for number in (9, 11, 12)}
+    assert ids == {9: "d008", 11: "d010", 12: "d010~2"}
+    for nowhere in ("b.jsonl:8", "a.jsonl:122", "elsewhere/a.jsonl:8", "sl:8"):
+        with pytest.raises(InputError, match="has never seen"):
+            explain(corpus, nowhere)
+
+
+def test_only_the_file_that_is_named_is_read_again(folder: Path, helpers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = folder / "files"
+    for number, name in enumerate(["0/a.jsonl", "1/b.jsonl", "0/b.jsonl"]):
+        rows = [{"id": f"f{number}-{row}", "text": f"{WORDS} {number} {row}"} for row in range(3)]
+        helpers.write_jsonl(files / name, rows)
+    with zipfile.ZipFile(files / "pack.zip", "w") as archive:
+        archive.writestr("c.jsonl", json.dumps({"id": "packed", "text": f"{WORDS} packed"}))
+    with seedbed.workspace(folder / "runs"):
+        made = seedbed.build_corpus(read=[{"jsonl": {"path": str(files)}}], split={})
+    opened, read = [], files_module._local_bytes
+    monkeypatch.setattr(files_module, "_local_bytes", lambda path: opened.append(path.name) or read(path))
+    life = explain(made, "a.jsonl:2")
+    assert (life.id, life.place, opened) == ("f0-1", "files/0/a.jsonl:2", ["a.jsonl"])
+    assert explain(made, f"{files}/pack.zip/c.jsonl:1").id == "packed"
+    with pytest.raises(InputError, match=r"several places\n.*files/0/b\.jsonl:1, files/1/b\.jsonl:1"):
+        explain(made, "b.jsonl:1")
+    assert explain(made, "1/b.jsonl:1").id == "f1-0"
 
 
 def test_what_only_the_quarantine_knows(corpus: Any, folder: Path) -> None:
@@ -117,7 +154,7 @@ def test_what_only_the_quarantine_knows(corpus: Any, folder: Path) -> None:
         assert life.fate == "quarantined" and life.unreadable[0]["line"] == 121
     assert any("a.jsonl:121: not JSON" in line for line in lines(life))
     with pytest.raises(InputError, match="has never seen"):
-        explain(corpus, "a.jsonl:12")
+        explain(corpus, "a.jsonl:122")
 
 
 def test_files_that_are_gone_cannot_be_read_again(corpus: Any, folder: Path) -> None:
@@ -125,6 +162,8 @@ def test_files_that_are_gone_cannot_be_read_again(corpus: Any, folder: Path) -> 
     path.rename(folder / "elsewhere.jsonl")
     with pytest.raises(InputError, match="no file has this path"):
         place_in(corpus, explain(corpus, "d007"))
+    with pytest.raises(InputError, match=r"(?s)has never seen.*as long as its file"):
+        explain(corpus, "a.jsonl:8")
     (folder / "elsewhere.jsonl").rename(path)
 
 
@@ -136,5 +175,7 @@ def test_the_command(corpus: Any) -> None:
         and "a.jsonl:9" in shown.output
         and "4. exact_duplicates: not reached" in shown.output
     )
+    shown = CliRunner().invoke(app, ["explain", str(corpus.path), "a.jsonl:9"])
+    assert "d008: dropped" in shown.output and "a.jsonl:9" in shown.output
     data = CliRunner().invoke(app, ["explain", str(corpus.path), "d007", "--json"])
     assert json.loads(data.output)["visits"][1]["edits"] == [["advertisement", "ad"]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import itertools
 import json
 import tarfile
 import zipfile
@@ -26,17 +27,25 @@ def rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_a_flood_of_one_kind_is_counted_and_hides_no_other(tmp_path: Path) -> None:
+def test_a_flood_is_written_whole_and_hides_no_other_kind(tmp_path: Path) -> None:
     path = tmp_path / "quarantine.jsonl"
-    with Quarantine(path, each=3) as quarantine:
-        for line in range(1, 100):
-            quarantine.add(Unreadable("a", line, f"not JSON: at {line}" if line % 2 else f"{line} fields, not 3"))
+    with Quarantine(path) as quarantine:
+        for line in range(1, 30_001):
+            quarantine.add(Unreadable("a", line, f"not JSON: at {line}" if line % 3 else f"{line} fields, not 3"))
         quarantine.add(Unreadable("b\udce9", 1, "no text"))
     found = rows(path)
-    assert quarantine.records == 100 == sum(row.get("count", 1) for row in found)
-    assert [row["line"] for row in found] == [1, 2, 3, 4, 5, 6, 1, 7, 8]
-    assert found[-2] == {"file": "a", "line": 7, "reason": "not JSON: at 7", "count": 47}
-    assert found[6]["reason"] == "no text" and [row.line for row in quarantine.examples] == [1, 2, 3]
+    assert [row["line"] for row in found] == [*range(1, 30_001), 1]
+    assert found[2] == {"file": "a", "line": 3, "reason": "3 fields, not 3"} and found[-1]["reason"] == "no text"
+    assert quarantine.kinds == {"not JSON": 20_000, "N fields, not N": 10_000, "no text": 1}
+    assert [row.line for row in quarantine.examples] == [1, 2, 3]
+
+
+def test_the_kinds_that_are_counted_have_a_limit(tmp_path: Path) -> None:
+    with Quarantine(tmp_path / "quarantine.jsonl") as quarantine:
+        for kind in itertools.product("abcdefghijklmnop", repeat=3):
+            quarantine.add(Unreadable("a", 1, "".join(kind)))
+    assert len(quarantine.kinds) == 1001 and quarantine.kinds["others"] == 16**3 - 1000
+    assert len(rows(tmp_path / "quarantine.jsonl")) == 16**3
 
 
 def test_documents_that_are_too_long_or_no_text(tmp_path: Path) -> None:
@@ -143,8 +152,9 @@ def test_in_is_kept_and_dropped_and_quarantined(
     )
     kept = [row["id"] for split in corpus.splits() for row in corpus.documents(split, ["id"])]
     gone = [row["id"] for row in corpus.dropped()]
-    quarantined = sum(row.get("count", 1) for row in corpus.quarantine())
-    assert counts["quarantined"]["documents"] == quarantined and counts["kept"]["documents"] == len(kept)
+    quarantined = len(list(corpus.quarantine()))
+    assert counts["quarantined"]["documents"] == quarantined == sum(counts["quarantined"]["kinds"].values())
+    assert counts["kept"]["documents"] == len(kept)
     assert len({*kept, *gone}) == len(kept) + len(gone) == counts["read"]["documents"]
     total = len(kept) + len(gone) + quarantined
     # Of a file that is cut the break is a row, and what lies behind it cannot be counted.

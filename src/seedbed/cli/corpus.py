@@ -43,13 +43,13 @@ def why(
 @app.command()
 def explain(
     corpus: Folder,
-    id: Annotated[str, typer.Argument(help="The id of a document, or FILE:LINE of one that could not be read.")],
+    id: Annotated[str, typer.Argument(help="The id of a document, or FILE:LINE of a record, which may be unreadable.")],
     find: Annotated[bool, typer.Option("--find", help="Read the input again to tell file and line.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Tell one document's life: where it came from, what each step did with it, where it is now."""
     import json
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     from seedbed.core.step import steps
     from seedbed.corpus.artifact import Corpus
@@ -58,9 +58,10 @@ def explain(
     steps.load()  # the kinds of artifacts
     opened = Corpus.open(corpus)
     life = explain(opened, id)
-    place = place_in(opened, life) if find else ""
+    if find and not life.place:
+        life = replace(life, place=place_in(opened, life))
     if as_json:
-        typer.echo(json.dumps(asdict(life) | {"place": place}, ensure_ascii=False))
+        typer.echo(json.dumps(asdict(life), ensure_ascii=False))
     else:
-        for line in lines(life, place):
+        for line in lines(life):
             typer.echo(line)

@@ -22,9 +22,9 @@ _ORDER = ("train", *HELD_OUT_SPLITS)
 class Corpus(Artifact):
     """data/<split>-00000.parquet, dropped/ and edited/<nn>-<step>-00000.parquet, quarantine.jsonl.
 
-    `counts`: `read`, `kept` (documents, bytes), `quarantined` (documents), `dropped` and `edited` (by step: bytes that
-    went with documents, and out of documents that stay, which may be negative), `splits`, `domains`, `renamed`
-    (documents whose id was taken), `passed` (records that readers left out on purpose, by reason).
+    `counts`: `read`, `kept` (documents, bytes), `quarantined` (documents, and kinds of reasons), `dropped` and `edited`
+    (by step: bytes that went with documents, and out of documents that stay, which may be negative), `splits`,
+    `domains`, `renamed` (documents whose id was taken), `passed` (records that readers left out on purpose, by reason).
     """
 
     kind = "corpus"
@@ -80,7 +80,7 @@ class Corpus(Artifact):
             yield row | {"edits": [tuple(edit) for edit in json.loads(row["edits"])]}
 
     def quarantine(self) -> Iterator[dict[str, Any]]:
-        """What could not be read: file, line, reason; `count` where a row stands for many."""
+        """What could not be read: file, line, reason."""
         path = self.path / "quarantine.jsonl"
         if path.is_file():
             with open(path, encoding="utf8") as file:

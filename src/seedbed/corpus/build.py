@@ -94,7 +94,7 @@ def _take_in(context: StepContext, read: list[Reader], folder: Path, max_unreada
     intake = Intake(folder, context.folder / "quarantine.jsonl")
     paths = intake.read(read, lambda number, reader: f"read.{number}.{method_name(readers, reader)}")
     context.counts["read"] = intake.runs.counts
-    context.counts["quarantined"] = {"documents": intake.unreadable}
+    context.counts["quarantined"] = intake.quarantined
     context.counts["renamed"] = intake.renamed
     passed: Counter[str] = Counter()
     for reader in read:

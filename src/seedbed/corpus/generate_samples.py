@@ -163,7 +163,7 @@ def _write_corpus(context: StepContext, documents: Iterator[Document | Unreadabl
     splits, domains = write_splits(context.folder, runs, Splitter({}, "id", 0))
     shutil.rmtree(work)
     kept = intake.runs.counts
-    counts.update(read=kept, kept=kept, quarantined={"documents": intake.unreadable}, renamed=intake.renamed)
+    counts.update(read=kept, kept=kept, quarantined=intake.quarantined, renamed=intake.renamed)
     counts.update(dropped={}, edited={}, splits=splits, domains=domains)
     assert splits[TRAIN] == kept
     write_card(context.folder, context.name, counts, context.parameters)

@@ -1,25 +1,28 @@
-"""Why two documents of a finished corpus match, or do not: their texts, n-grams, bands, and the chain of links between
-them.
+"""Why two documents match, or do not: what became of them, and what the steps that look for duplicates go by: n-grams,
+bands and the chain of links between them, addresses, embeddings.
 
+A document of an older corpus that the corpus was made against is found, too; it is called `ID of NAME`, as in reasons.
 Similarities are computed anew, from the texts as they stand in `data/` and `dropped/`: of a document that a step
-changed after `near_duplicates` had seen it they may differ from what that step found. A chain through a document of
-the older corpus that a new one was made against is not found, since that document is not here.
+changed after `near_duplicates` had seen it they may differ from what that step found. Of an older corpus a chain is
+looked for through two documents only: the one that a reason names, and the one that is asked for.
 """
 
 from __future__ import annotations
 
-import contextlib
+import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seedbed.core.artifact import Artifact
 from seedbed.core.errors import InputError
 
 from .artifact import Corpus
-from .explain import Life, explain
+from .explain import ARTIFACT, HOW_TO_NAME, Life, corpora_in, find, parameters
 
 if TYPE_CHECKING:
     from .curating.near_duplicates import NearDuplicates
@@ -51,13 +54,11 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """All that is known about two documents together. `chain` are the links that lead from one to the other, among all
-    that `near_duplicates` found together; empty if they do not belong together."""
+class Overlap:
+    """Two texts as one step `near_duplicates` compares them. `chain` are the links that lead from one to the other,
+    among all that it found together; empty if they do not belong together."""
 
-    left: Fate
-    right: Fate
-    same_text: bool  # but for white space
+    number: int  # of the step; 0 where the corpus was made without, and the defaults are taken
     ngram: int
     sizes: tuple[int, int]  # different n-grams of each
     shared: int
@@ -71,30 +72,78 @@ class Comparison:
     chain: list[Link]
 
 
+@dataclass(frozen=True)
+class Addresses:
+    """Those that a step `duplicate_urls` compared, normalized; None for a document without any."""
+
+    number: int
+    left: str | None
+    right: str | None
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """The embeddings of two texts, as a step `semantic_duplicates` compared them."""
+
+    number: int
+    cosine: float
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that is known about two documents together: by every step `near_duplicates`, and by those of the others that
+    dropped one of them."""
+
+    left: Fate
+    right: Fate
+    same_text: bool  # but for white space
+    overlaps: list[Overlap]
+    addresses: list[Addresses] = field(default_factory=list)
+    meanings: list[Meaning] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Document:
+    """One of the two: its name, the corpus it is of, and the number of the step that dropped it, or 0."""
+
+    name: str
+    corpus: Corpus
+    life: Life
+    gone: int
+
+    @classmethod
+    def of(cls, corpus: Corpus, name: str, life: Life) -> _Document:
+        outcomes = [visit.outcome for visit in life.visits]
+        return cls(name, corpus, life, outcomes.index("dropped") + 1 if "dropped" in outcomes else 0)
+
+    @property
+    def fate(self) -> Fate:
+        visit = self.life.visits[self.gone - 1] if self.gone else None
+        return Fate(self.name, self.life.fate, visit.step if visit else "", visit.reason if visit else "")
+
+
 def compare(corpus: Corpus, left: str, right: str) -> Comparison:
-    """Raises InputError if the corpus does not have one of them."""
-    lives = [explain(corpus, id) for id in (left, right)]
-    method = _method(corpus)
-    texts = [life.text for life in lives]
-    known = _Compared(method, [life.id for life in lives], texts)
-    equal = known.signatures_NH[0] == known.signatures_NH[1]
-    grams = [_grams(text, method.ngram) for text in known.plain]
-    return Comparison(
-        left=_fate(lives[0]),
-        right=_fate(lives[1]),
-        same_text=texts[0].split() == texts[1].split(),
-        ngram=method.ngram,
-        sizes=(len(set(grams[0])), len(set(grams[1]))),
-        shared=len(set(grams[0]) & set(grams[1])),
-        similarity=known.similarity(0, 1),
-        estimate=float(equal.mean()) if all(known.plain) else None,
-        bands=method.bands,
-        rows=method.rows,
-        shared_bands=known.shared_bands(0, 1) if all(known.plain) else [],
-        threshold=method.threshold,
-        examples=_passages(grams[0], set(grams[1])),
-        chain=_chain(corpus, method, lives),
-    )
+    """Raises InputError if neither the corpus has one of them, nor one that it was made against."""
+    pair = [_document(corpus, name) for name in (left, right)]
+    texts = [document.life.text for document in pair]
+    overlaps: list[Overlap] = []
+    addresses: list[Addresses] = []
+    meanings: list[Meaning] = []
+    for number, step in enumerate(parameters(corpus, "curate"), 1):
+        name = next(iter(step))
+        went_here = any(document.corpus == corpus and document.gone == number for document in pair)
+        if name == _STEP:
+            overlaps.append(_overlap(corpus, number, _method(corpus, step), pair))
+        elif name == "duplicate_urls" and went_here:
+            addresses.append(_addresses(number, _method(corpus, step), pair))
+        elif name == "semantic_duplicates" and went_here:
+            with suppress(InputError):  # the model is gone; there still is the reason
+                meanings += _meaning(number, _method(corpus, step), texts)
+    if not overlaps:
+        overlaps.append(_overlap(corpus, 0, _method(corpus, {_STEP: {}}), pair))
+    same = texts[0].split() == texts[1].split()
+    return Comparison(pair[0].fate, pair[1].fate, same, overlaps, addresses, meanings)
 
 
 def lines(found: Comparison) -> Iterator[str]:
@@ -102,6 +151,18 @@ def lines(found: Comparison) -> Iterator[str]:
     for side in (found.left, found.right):
         yield f"{side.id}: {side.fate}" + (f" by {side.step}: {side.reason}" if side.step else "")
     yield f"the same text: {'yes' if found.same_text else 'no'}"
+    for overlap in found.overlaps:
+        yield f"step {overlap.number}, {_STEP}:" if overlap.number else f"{_STEP}, which is no step of it, by default:"
+        yield from (f"  {line}" for line in _lines(overlap))
+    for pair in found.addresses:
+        yield f"step {pair.number}, duplicate_urls:"
+        yield f"  addresses: {pair.left or 'none'} and {pair.right or 'none'}"
+    for meaning in found.meanings:
+        yield f"step {meaning.number}, semantic_duplicates:"
+        yield f"  cosine of the embeddings: {meaning.cosine:.3f}, of which {meaning.threshold} is enough"
+
+
+def _lines(found: Overlap) -> Iterator[str]:
     yield (
         f"{found.ngram}-grams of words: {found.sizes[0]} and {found.sizes[1]}, {found.shared} in both; "
         f"Jaccard similarity {found.similarity:.3f}, of which {found.threshold} is enough"
@@ -122,22 +183,67 @@ def lines(found: Comparison) -> Iterator[str]:
         yield "no chain of links leads from one to the other"
 
 
-def _fate(life: Life) -> Fate:
-    last = life.visits[-1] if life.visits else None
-    for visit in life.visits:
-        if visit.outcome == "dropped":
-            last = visit
-    dropped = last is not None and last.outcome == "dropped"
-    return Fate(life.id, life.fate, last.step if last and dropped else "", last.reason if last and dropped else "")
+def _document(corpus: Corpus, name: str) -> _Document:
+    """By its id, or `ID of NAME`, in the corpus or else in one that it was made against."""
+    if life := find(corpus, name):
+        return _Document.of(corpus, life.id, life)
+    older = corpora_in(corpus, parameters(corpus, "curate"))
+    for other in older:
+        of = f" of {other.path.name}"
+        if life := find(other, name.removesuffix(of)):
+            return _Document.of(other, life.id + of, life)
+    names = ", ".join(other.path.name for other in older) or "none that is still where it was"
+    problem = "has never seen this document, nor has a corpus that it was made against"
+    raise InputError(str(corpus.path), problem, value=name, allowed=names, fix=HOW_TO_NAME)
 
 
-def _method(corpus: Corpus) -> NearDuplicates:
-    """As the corpus was made with; with the defaults if it was made without."""
-    from seedbed.corpus.curating.near_duplicates import NearDuplicates
+def _method(corpus: Corpus, step: dict[str, Any]) -> Any:
+    """The step's method as it was made. An artifact that is gone is none: an InputError where one is required."""
+    from seedbed.corpus import curation
 
-    steps = (corpus.manifest or {}).get("parameters", {}).get("curate", [])
-    given: dict[str, Any] = next((step[_STEP] for step in steps if isinstance(step.get(_STEP), dict)), {})
-    return NearDuplicates(**{name: value for name, value in given.items() if name != "against"})
+    curation.load()  # and with the steps the kinds of artifacts that they take
+    inputs = {f"{ARTIFACT}{artifact.fingerprint}": artifact for artifact in corpus.inputs()}
+    ((name, given),) = step.items()
+    opened = {
+        key: inputs.get(value) if isinstance(value, str) and value.startswith(ARTIFACT) else value
+        for key, value in given.items()
+    }
+    return curation.parse({name: opened}).build(
+        build_artifact=lambda reference: Artifact.kinds[reference.kind].open(reference.target)
+    )
+
+
+def _addresses(number: int, method: Any, pair: Sequence[_Document]) -> Addresses:
+    lives = [document.life for document in pair]
+    return Addresses(number, *(method.address(life.id, json.dumps(life.metadata)) for life in lives))
+
+
+def _meaning(number: int, method: Any, texts: Sequence[str]) -> list[Meaning]:
+    """None for a blank text, which has no embedding."""
+    from .engine import daft
+
+    ids, vectors_ND = method.embeddings(daft.from_pydict({"id": ["0", "1"], "text": list(texts)}))
+    return [Meaning(number, float(vectors_ND[0] @ vectors_ND[1]), method.threshold)] if len(ids) == 2 else []
+
+
+def _overlap(corpus: Corpus, number: int, method: NearDuplicates, pair: Sequence[_Document]) -> Overlap:
+    known = _Compared(method, [document.name for document in pair], [document.life.text for document in pair])
+    equal = known.signatures_NH[0] == known.signatures_NH[1]
+    grams = [_grams(text, method.ngram) for text in known.plain]
+    return Overlap(
+        number=number,
+        ngram=method.ngram,
+        sizes=(len(set(grams[0])), len(set(grams[1]))),
+        shared=len(set(grams[0]) & set(grams[1])),
+        similarity=known.similarity(0, 1),
+        estimate=float(equal.mean()) if all(known.plain) else None,
+        bands=method.bands,
+        rows=method.rows,
+        shared_bands=known.shared_bands(0, 1) if all(known.plain) else [],
+        threshold=method.threshold,
+        examples=_passages(grams[0], set(grams[1])),
+        chain=_chain(corpus, number, method, pair) if number else [],
+    )
 
 
 class _Compared:
@@ -193,24 +299,30 @@ def _passages(grams: Sequence[tuple[str, ...]], others: set[tuple[str, ...]]) ->
     return [text if len(text := " ".join(run)) <= _SHOWN else text[: _SHOWN - 3] + "..." for run in longest]
 
 
-def _chain(corpus: Corpus, method: NearDuplicates, lives: Sequence[Life]) -> list[Link]:
+def _chain(corpus: Corpus, number: int, method: NearDuplicates, pair: Sequence[_Document]) -> list[Link]:
     """The shortest chain of links from the first document to the second one in their component."""
-    roots = {_root(life) for life in lives}
-    if len(roots) > 1:
+    older = [document for document in pair if document.corpus != corpus]
+    if any(document.corpus != method.against or document.life.fate != "kept" for document in older):
+        return []  # the step has not seen it
+    roots = {_root(document, number) for document in pair if document not in older}
+    if len(roots) != 1:
         return []
     (root,) = roots
-    rows = {row["id"]: row["text"] for row in _component(corpus, root)}
-    rows |= {life.id: life.text for life in lives}
-    if root not in rows:
-        with contextlib.suppress(InputError):  # it is of another corpus
-            rows[root] = explain(corpus, root).text
-    known = _Compared(method, list(rows), list(rows.values()))
-    start, end = (known.ids.index(life.id) for life in lives)
-    return _path(known, method.threshold, start, end) if known.plain[start] else []
+    texts = {row["id"]: row["text"] for row in _component(corpus, number, root)}
+    texts |= {document.name: document.life.text for document in pair}
+    if root not in texts:
+        with suppress(InputError):  # the older corpus is gone
+            found = _document(corpus, root)
+            texts[root] = found.life.text
+            older += [found] if found.corpus != corpus else []
+    known = _Compared(method, list(texts), list(texts.values()))
+    is_older_N = np.isin(known.ids, [document.name for document in older])
+    start, end = (known.ids.index(document.name) for document in pair)
+    return _path(known, method.threshold, is_older_N, start, end) if known.plain[start] else []
 
 
-def _path(known: _Compared, threshold: float, start: int, end: int) -> list[Link]:
-    """Breadth first."""
+def _path(known: _Compared, threshold: float, is_older_N: np.ndarray, start: int, end: int) -> list[Link]:
+    """Breadth first; two documents of an older corpus are not linked."""
     from .text.ngrams import jaccard
 
     before = {start: start}
@@ -218,7 +330,7 @@ def _path(known: _Compared, threshold: float, start: int, end: int) -> list[Link
     while waiting and end not in before:
         reached = []
         for here in waiting:
-            agree = (known.keys_NK == known.keys_NK[here]).any(axis=1)
+            agree = (known.keys_NK == known.keys_NK[here]).any(axis=1) & ~(is_older_N & is_older_N[here])
             others = np.array([row for row in np.flatnonzero(agree) if row not in before], np.int64)
             alike = jaccard(known.sets, np.full(len(others), here), others)
             for other in others[alike >= threshold].tolist():
@@ -232,19 +344,18 @@ def _path(known: _Compared, threshold: float, start: int, end: int) -> list[Link
     return links[::-1]
 
 
-def _root(life: Life) -> str:
-    """The document that stays of the component of this one."""
-    fate = _fate(life)
-    match = _REASON.fullmatch(fate.reason) if fate.step == _STEP else None
-    return match["kept"] if match else life.id
+def _root(document: _Document, number: int) -> str:
+    """The document that stays of the component in which a step found this one."""
+    match = _REASON.fullmatch(document.fate.reason) if document.gone == number else None
+    return match["kept"] if match else document.name
 
 
-def _component(corpus: Corpus, root: str) -> Iterator[dict[str, Any]]:
-    """What was dropped as a near duplicate of this document."""
+def _component(corpus: Corpus, number: int, root: str) -> Iterator[dict[str, Any]]:
+    """What a step dropped as a near duplicate of this document."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    for path in sorted((corpus.path / "dropped").glob(f"*-{_STEP}-*.parquet")):
+    for path in sorted((corpus.path / "dropped").glob(f"{number:02d}-{_STEP}-*.parquet")):
         with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):
                 reasons = file.read_row_group(group, ["reason"])["reason"]

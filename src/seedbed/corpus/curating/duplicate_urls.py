@@ -73,7 +73,7 @@ class DuplicateUrls:
         @daft.func.batch(return_dtype=daft.DataType.string(), use_process=False)  # type: ignore[untyped-decorator]
         def address(ids: Series, metadata: Series) -> list[str | None]:
             rows = zip(ids.to_pylist(), metadata.to_pylist(), strict=True)
-            return [self._address(id, row) for id, row in rows]
+            return [self.address(id, row) for id, row in rows]
 
         urls = frame.select("id", address(daft.col("id"), daft.col("metadata")).alias("_url"))
         same = defaultdict(list)
@@ -86,7 +86,8 @@ class DuplicateUrls:
             reasons |= {id: f"same address as {first}: {url}" for id in ids if id != first}
         return with_reasons(frame, list(reasons), list(reasons.values()))
 
-    def _address(self, id: str, metadata: str) -> str | None:
+    def address(self, id: str, metadata: str) -> str | None:
+        """Of a document, normalized; None if it has none. `metadata` is JSON."""
         if f'"{self.field}"' in metadata and isinstance(url := json.loads(metadata).get(self.field), str):
             return normalized_url(url)
         return normalized_url(id)

@@ -145,6 +145,32 @@ class Selection:
         )
 
 
+class OneOf(Source):
+    """One file of a source, by the name that it has there."""
+
+    chosen: SourceFile
+
+    @classmethod
+    def named(cls, source: Source, file: str) -> Iterator[OneOf]:
+        """Each file that may be meant by a path (without `s3://`) or the end of one, which may lead into an archive."""
+        given = PurePosixPath(file)
+        for listed in source.listed:
+            place = listed.place
+            path = place.path if isinstance(place, Remote) else str(place.absolute())
+            if any(f"/{path}".endswith(f"/{head}") for head in (given, *given.parents)):
+                one = cls(source)
+                one.chosen = listed
+                yield one
+
+    @property
+    def files(self) -> list[Path]:
+        return [self.chosen.place] if isinstance(self.chosen.place, Path) else super().files
+
+    @property
+    def listed(self) -> list[SourceFile]:
+        return [self.chosen]
+
+
 def select_files(source: Source, extensions: tuple[str, ...] | None, limits: Limits = LIMITS) -> Iterator[InputFile]:
     """The files of a source in their order, as Selection says. Archives are opened. InputError if there is none."""
     selection = Selection(source.is_folder, extensions)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import xxhash
 
@@ -26,8 +28,9 @@ class Intake:
 
     def __init__(self, folder: Path, quarantine: Path, longest: int = LIMITS.record) -> None:
         self.runs, self.longest = RunWriter(folder), longest
-        self.unreadable = self.renamed = 0
-        self.examples: list[Unreadable] = []  # of what is unreadable
+        self.renamed = 0
+        self.kinds: Counter[str] = Counter()  # of what is unreadable
+        self.examples: list[Unreadable] = []  # of the same
         self._quarantine_path = quarantine
         self._taken: set[int] = set()
         self._repeats: dict[int, int] = {}
@@ -45,9 +48,18 @@ class Intake:
                             quarantine.add(row)
                 except InputError as error:
                     raise error.at(key(number, reader)) from None
-        self.unreadable, self.examples = quarantine.records, quarantine.examples
+        self.kinds, self.examples = quarantine.kinds, quarantine.examples
         self._write()
         return self.runs.close()
+
+    @property
+    def unreadable(self) -> int:
+        return self.kinds.total()
+
+    @property
+    def quarantined(self) -> dict[str, Any]:
+        """For the corpus's counts."""
+        return {"documents": self.unreadable, "kinds": dict(self.kinds.most_common())}
 
     @property
     def share_unreadable(self) -> float:

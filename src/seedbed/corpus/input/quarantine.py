@@ -1,4 +1,4 @@
-"""What could not be read, as rows of `quarantine.jsonl`: as many as a person may look at, and all of them counted."""
+"""What could not be read, as rows of `quarantine.jsonl`: all of it, and counted by kind."""
 
 from __future__ import annotations
 
@@ -12,35 +12,27 @@ from seedbed.corpus.documents import Unreadable
 
 _NUMBER = re.compile(r"\d+")
 _MOST_KINDS = 1000  # beyond these all are one
+_OTHERS = "others"
 
 
 class Quarantine:
-    """A row for each Unreadable, `file, line, reason`, up to `each` of one kind of reason; those beyond, one row with
-    the first one's place and `count`. So ten million broken records of one kind are ten thousand and one rows.
+    """A row for each Unreadable: `file, line, reason`. `kinds` counts them, so that a flood of one hides no other.
 
     Two reasons are of one kind if they differ in numbers, or behind their first colon, only.
     """
 
-    def __init__(self, path: Path, each: int = 10_000) -> None:
-        self.each = each
-        self.records = 0
+    def __init__(self, path: Path) -> None:
+        self.kinds: Counter[str] = Counter()
         self.examples: list[Unreadable] = []  # the first few, for messages
         self._file = open(path, "w", encoding="utf8")
-        self._counts: Counter[str] = Counter()
-        self._beyond: dict[str, Unreadable] = {}
 
     def add(self, row: Unreadable) -> None:
-        self.records += 1
         if len(self.examples) < 3:
             self.examples.append(row)
         kind = _NUMBER.sub("N", row.reason.partition(":")[0])
-        if kind not in self._counts and len(self._counts) >= _MOST_KINDS:
-            kind = ""
-        self._counts[kind] += 1
-        if self._counts[kind] <= self.each:
-            self._write(row)
-        else:
-            self._beyond.setdefault(kind, row)
+        self.kinds[kind if kind in self.kinds or len(self.kinds) < _MOST_KINDS else _OTHERS] += 1
+        # ASCII: what is not UTF-8 in a path or message must not stop the quarantine.
+        self._file.write(json.dumps({"file": row.file, "line": row.line, "reason": row.reason}) + "\n")
 
     def __enter__(self) -> Quarantine:
         return self
@@ -48,11 +40,4 @@ class Quarantine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for reason, row in self._beyond.items():
-            self._write(row, self._counts[reason] - self.each)
         self._file.close()
-
-    def _write(self, row: Unreadable, count: int = 0) -> None:
-        fields = {"file": row.file, "line": row.line, "reason": row.reason} | ({"count": count} if count else {})
-        # ASCII: what is not UTF-8 in a path or message must not stop the quarantine.
-        self._file.write(json.dumps(fields) + "\n")
