@@ -11,7 +11,16 @@ import pytest
 
 from seedbed.core.counters import generator
 from seedbed.core.errors import InputError
-from seedbed.corpus.learned.control import KEPT, SHARES, filter_control, noise_control, permuted
+from seedbed.corpus.learned.control import (
+    KEPT,
+    SHARES,
+    controls,
+    filter_control,
+    halves,
+    noise_control,
+    permuted,
+    told,
+)
 from seedbed.corpus.learned.kneser_ney import KneserNey
 
 TEXT = "one  two\nthree four five\tsix seven eight nine ten eleven twelve"
@@ -116,6 +125,43 @@ def test_models_learn_from_equally_many_bytes_though_a_filter_likes_short_texts(
 
 def test_too_few_texts_tell_nothing() -> None:
     assert filter_control(of_the_right, ["r1 r2"], ["w1"] * 30)["better"] == {}
+
+
+def test_a_good_text_that_stands_in_the_pool_does_not_judge_itself() -> None:
+    good, pool = prose(40, RIGHT, 0), prose(100, RIGHT, 1) + prose(300, WRONG, 1)
+    assert filter_control(of_the_right, good, pool + good) == filter_control(of_the_right, good, pool)
+
+
+def test_without_a_pool_half_of_the_good_texts_is_one_with_known_noise() -> None:
+    texts = [text.replace("r", "") for text in prose(200, RIGHT, 0)]  # numbers, of which one tells the next
+
+    def follows(chosen: Sequence[str]) -> np.ndarray:
+        """The share of words that can follow the one before."""
+        rows = [[int(word) for word in text.split()] for text in chosen]
+        return np.array(
+            [np.mean([b in (a * 3 % 30, (a * 3 + 1) % 30) for a, b in itertools.pairwise(r)]) for r in rows]
+        )
+
+    found = controls(follows, texts, None)
+    assert found["noise"]["sees_noise"] and found["noise"]["texts"] == len(set(texts))
+    assert found["filter"]["better"] == {"all": True, "high": True, "low": True}
+    assert found["filter"]["good"] == len(set(texts)) / 2 and found["filter"]["pool"] == 5 * len(set(texts)) / 2
+    assert told(found) == (
+        "sees permuted words; its best tenth makes a better model of "
+        "good texts, those that it scores high, those that it scores low"
+    )
+    for score, is_higher in ((follows, False), (lambda rows: np.array([float(len(row)) for row in rows]), True)):
+        wrong = controls(score, texts, None, higher_is_better=is_higher)
+        assert not wrong["noise"]["sees_noise"] and not any(wrong["filter"]["better"].values())
+        assert told(wrong) == "does not see permuted words; its best tenth makes a better model of no good texts"
+    assert told(controls(follows, ["1 2"], None)).startswith("does not see permuted words; too few texts")
+
+
+def test_halves_have_nothing_in_common_and_do_not_depend_on_the_order() -> None:
+    texts = prose(41, RIGHT, 0)
+    one, other = halves(texts + texts[:5])
+    assert sorted(one + other) == sorted(texts) and len(one) == 21
+    assert halves(texts[::-1]) == (one, other)
 
 
 def test_permuting_is_a_curation_step(helpers: Any) -> None:

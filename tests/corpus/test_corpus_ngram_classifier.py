@@ -140,6 +140,21 @@ def test_counts_hold_what_it_reaches_and_what_it_makes_of_noise(
     assert not counts["noise"]["sees_noise"]  # it knows good texts by their words
 
 
+def test_the_control_passes_what_is_right_and_not_labels_by_chance(tmp_path: Path, helpers: Any) -> None:
+    """A crawl with some good texts in it: the filter that finds them makes a better model of good texts."""
+    numbers = generator(9, "labels")
+    good = [text_of("good", place) for place in range(200)]
+    crawl = [text_of("good" if place < 1150 else "bad", place) for place in range(1000, 1600)]
+    labels = {"right": ["good"] * 200 + ["bad"] * 600}
+    labels["luck"] = [labels["right"][place] for place in numbers.permutation(800)]
+    better = {}
+    for name, classes in labels.items():
+        rows = [{"text": text, "label": label} for text, label in zip(good + crawl, classes, strict=True)]
+        path = str(helpers.write_jsonl(tmp_path / f"{name}.jsonl", rows))
+        better[name] = fitted(helpers, tmp_path / name, data=path, held_back=0.4)[1]["filter"]["better"]
+    assert better["right"]["all"] and not any(better["luck"].values())
+
+
 def test_auc_and_calibration_by_counting() -> None:
     numbers = generator(1, "auc")
     first, second = numbers.integers(0, 6, 40).astype(float), numbers.integers(0, 5, 30).astype(float)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from seedbed.core.counters import generator, hash64
 from seedbed.core.errors import InputError
 from seedbed.corpus import scorers
+from seedbed.corpus.learned.control import controls
 from seedbed.corpus.learned.kneser_ney import HashTable, KneserNey, bits_per_byte
 from seedbed.corpus.rating.ngram_perplexity import NgramPerplexity, Perplexity
 
@@ -150,6 +151,44 @@ def test_it_knows_its_own_kind_and_sees_noise(tmp_path: Path, helpers: Any) -> N
     bits, lengths = scoring.model.bits([own])
     assert found["score"][0] == pytest.approx(2 ** (bits.sum() / lengths[0]))
     assert found["bits_per_byte"][0] == pytest.approx(bits.sum() / len(own))
+
+
+def test_the_control_says_whether_what_it_keeps_is_like_the_good_texts(tmp_path: Path, helpers: Any) -> None:
+    """A right model passes, of the pool given and of texts with known noise; one of other texts does not."""
+    good = made_rows(400, 0)
+    noise = generator(5, "junk")
+    junk = [{"text": " ".join(f"w{number}" for number in noise.integers(0, 12, 20))} for _ in range(400)]
+    pool = made_rows(150, 3) + junk
+    paths = {
+        name: str(helpers.write_jsonl(tmp_path / f"{name}.jsonl", rows))
+        for name, rows in (("good", good), ("pool", pool), ("more", pool + good))
+    }
+
+    def fitted(name: str, **given: Any) -> tuple[dict[str, Any], list[str], Perplexity]:
+        (tmp_path / name).mkdir()
+        said: list[str] = []
+        counts = helpers.built(scorers, "ngram_perplexity", texts=paths["good"], **given).fit(
+            tmp_path / name, said.append
+        )
+        return counts, said, NgramPerplexity.load(tmp_path / name)
+
+    graded, said, scoring = fitted("graded", held_back=0.3)
+    assert graded["filter"]["better"]["all"] and graded["filter"]["pool"] > 100 and len(said) == 2
+    chosen, _, _ = fitted("chosen", held_back=0.3, pool=paths["pool"])
+    assert chosen["filter"]["better"] == {"all": True, "high": True, "low": True} and said[1].startswith(
+        "sees permuted"
+    )
+    assert chosen["noise"] == graded["noise"] and chosen["filter"]["good"] == chosen["held_back"]
+    # What it learned from, and what it is judged by, is not chosen from.
+    assert fitted("more", held_back=0.3, pool=paths["more"])[0] == chosen
+    texts, others = ([row["text"] for row in rows] for rows in (made_rows(300, 8), pool))
+    assert controls(scoring.bits_per_unit, texts, others, higher_is_better=False)["filter"]["better"]["all"]
+    turned = controls(scoring.bits_per_unit, texts, others)
+    assert not any(turned["filter"]["better"].values()) and not turned["noise"]["sees_noise"]
+
+
+def made_rows(number: int, seed: int) -> list[dict[str, str]]:
+    return [{"text": " ".join(text)} for text in made(number, seed=seed) if text]
 
 
 def test_what_is_wrong_is_said(tmp_path: Path, helpers: Any) -> None:

@@ -16,6 +16,7 @@ from seedbed.core.errors import InputError
 from seedbed.corpus import scorers
 from seedbed.corpus.input.examples import is_held_back
 from seedbed.corpus.learned.bradley_terry import PRIOR, fit
+from seedbed.corpus.learned.control import controls
 from seedbed.corpus.learned.logistic import auc
 from seedbed.corpus.rating.pairwise_rater import PairwiseRater, Rater
 
@@ -218,6 +219,30 @@ def test_columns_of_a_corpus_are_raters_and_a_corpus_has_translations(tmp_path: 
         fitted(helpers, tmp_path / "none")
     with pytest.raises(InputError, match="which corpus"):
         fitted(helpers, tmp_path / "none", raters={"junk": "lower"})
+
+
+def test_the_control_says_whether_what_it_keeps_is_like_what_was_preferred(tmp_path: Path, helpers: Any) -> None:
+    """It passes with votes that are right, and with none that chance or the contrary of the votes gave."""
+    levels = [0.05 + 0.5 * (number % 10) / 10 for number in range(800)]
+    texts = [text_of(number, junk, seed=3) for number, junk in enumerate(levels)]
+    numbers = generator(7, "pairs")
+    rows, luck = [], []
+    for a, b in numbers.integers(0, len(texts), (6000, 2)).tolist():
+        pair = {"a": texts[a], "b": texts[b]}
+        rows.append(pair | {"winner": "tie" if levels[a] == levels[b] else "a" if levels[a] < levels[b] else "b"})
+        luck.append(pair | {"winner": "a" if numbers.random() < 0.5 else "b"})
+    found = {}
+    for name, part in (("right", rows), ("luck", luck)):
+        path = str(helpers.write_jsonl(tmp_path / f"{name}.jsonl", part))
+        found[name] = fitted(helpers, tmp_path / name, votes=path, held_back=0.4)
+    scoring, counts = found["right"]
+    assert counts["filter"]["better"]["all"] and counts["filter"]["better"]["high"]
+    assert 30 < counts["filter"]["good"] < 60 and 100 < counts["filter"]["pool"] < 200
+    assert not any(found["luck"][1]["filter"]["better"].values()) and found["luck"][1]["filter"]["good"] > 30
+    good = [text_of(number, 0.05, seed=11) for number in range(80)]
+    turned = controls(lambda chosen: -scoring.score(chosen)["score"], good, texts)
+    assert not any(turned["filter"]["better"].values())
+    assert controls(lambda chosen: scoring.score(chosen)["score"], good, texts)["filter"]["better"]["high"]
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,8 @@ def test_from_examples_to_a_filtered_corpus(tmp_path: Path, helpers: Any) -> Non
     record = read_json(quality.path / "scorer.json")
     assert record == {"method": "ngram_classifier", "columns": {"score": "float", "label": "string"}}
     assert quality.counts["auc"] > 0.95 and set(quality.counts["noise"]) == {"texts", "mean_score", "sees_noise"}
+    for scorer in (quality, likeness):
+        assert set(scorer.counts["filter"]) == {"good", "pool", "bits_per_byte", "better"}
     documents = list(kept.documents("train"))
     assert {row["id"][:4] for row in documents} == {"good"} and len(documents) == 60
     assert all(row["quality"] > 0.5 and row["quality_label"] == "good" for row in documents)

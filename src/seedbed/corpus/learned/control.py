@@ -5,6 +5,10 @@ to the good texts that the classifier was trained on, since these are filtered b
 those of them that it scores high. And it compares such models with models of data whose quality is graded for certain,
 texts with a share of their tokens permuted. Here both are asked of the scorer itself, in seconds: what it makes of
 permuted texts, and what a small language model learns from what it keeps. The study 295 asks it of trained networks.
+
+Three texts must not be the same here, or the answer would be of no worth: what the scorer learned from as good, what
+the small model learns from, and the good texts that both are judged by. The scorers see to the first, `filter_control`
+to the rest.
 """
 
 from __future__ import annotations
@@ -20,8 +24,8 @@ from seedbed.core.counters import key, uniform
 
 SHARES = (0.1, 0.25, 0.5, 1.0)
 KEPT = (1.0, 0.5, 0.2, 0.1)
+MOST_POOL = 5000
 _MOST_TEXTS = 500
-_MOST_POOL = 5000
 _SPACE = re.compile(r"(\s+)")
 
 Scores = Callable[[Sequence[str]], np.ndarray]
@@ -40,6 +44,49 @@ def permuted(text: str, share: float, seed: int = 0) -> str:
     for place, word in zip(places, words, strict=True):
         parts[place] = word
     return "".join(parts)
+
+
+def controls(
+    score: Scores,
+    good: Sequence[str],
+    pool: Sequence[str] | None,
+    *,
+    noisy: Sequence[str] | None = None,
+    higher_is_better: bool = True,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """What every trained scorer's counts have: `noise`, of `noisy` or else the good texts, and `filter`, of a pool.
+
+    The good texts, and the pool, are such as the scorer has not learned from as good ones. Where there is no pool to
+    choose from, half of the good texts are made one: each of them as it is and with 10, 25, 50 and 100% of its words
+    permuted, so that what is best in it is known; the other half judges.
+    """
+
+    def rising(texts: Sequence[str]) -> np.ndarray:
+        return score(texts) if higher_is_better else -score(texts)
+
+    found = {"noise": noise_control(score, good if noisy is None else noisy, higher_is_better=higher_is_better)}
+    if pool is None:
+        good, rest = halves(good, seed)
+        pool = [permuted(text, share, seed) for text in rest for share in (0.0, *SHARES)]
+    return found | {"filter": filter_control(rising, good, pool, seed)}
+
+
+def told(found: dict[str, Any]) -> str:
+    """What the controls say, in a line."""
+    sees = "sees" if found["noise"]["sees_noise"] else "does not see"
+    better = found["filter"]["better"]
+    if not better:
+        return f"{sees} permuted words; too few texts to tell what its best tenth is worth"
+    names = {"all": "good texts", "high": "those that it scores high", "low": "those that it scores low"}
+    helped = [words for name, words in names.items() if better[name]]
+    return f"{sees} permuted words; its best tenth makes a better model of {', '.join(helped) or 'no good texts'}"
+
+
+def halves(texts: Sequence[str], seed: int = 0) -> tuple[list[str], list[str]]:
+    """Two halves of some texts, by their hashes."""
+    order = sorted(set(texts), key=lambda text: (key(seed, "half", text), text))
+    return order[::2], order[1::2]
 
 
 def noise_control(
@@ -62,7 +109,8 @@ def noise_control(
 
 def filter_control(score: Scores, good: Sequence[str], pool: Sequence[str], seed: int = 0) -> dict[str, Any]:
     """Bits a byte of good texts, which the scorer has not learned from, under models (trigrams of words) of equally
-    many bytes of what it keeps of a pool: all of it, and the best 50, 20 and 10%.
+    many bytes of what it keeps of a pool: all of it, and the best 50, 20 and 10%. A good text that stands in the pool
+    as well is taken out of it.
 
     `all`, and of the good texts the half that it scores `high` and the half that it scores `low`; for each of these,
     whether the model of the best 10% is surely `better` than the model of everything.
@@ -70,7 +118,9 @@ def filter_control(score: Scores, good: Sequence[str], pool: Sequence[str], seed
     from .kneser_ney import KneserNey
 
     chosen = [text for text in good if text.split()][:_MOST_TEXTS]
-    pool = sorted((text for text in pool if text.split()), key=lambda text: key(seed, "pool", text))[:_MOST_POOL]
+    judges = set(good)
+    pool = [text for text in pool if text.split() and text not in judges]
+    pool = sorted(pool, key=lambda text: key(seed, "pool", text))[:MOST_POOL]
     if len(chosen) < 4 or len(pool) < 20:
         return {"good": len(chosen), "pool": len(pool), "bits_per_byte": {}, "better": {}}
     order, own = np.argsort(-score(pool), kind="stable"), score(chosen)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _MODEL, _CLASSES = "weights.npz", "classes.json"
 
 
-@scorers.register("ngram_classifier", papers=["010", "295"], version=2)
+@scorers.register("ngram_classifier", papers=["010", "295"], version=3)
 class NgramClassifier:
     """Logistic regression over hashed word n-grams, as quality and toxicity filters use it (fastText: Joulin et al.,
     2017; the classifier of CQF, Nait Saada et al., 2025; quality and toxicity filters of Longpre et al., 2023).
@@ -78,6 +78,7 @@ class NgramClassifier:
         self.balanced, self.held_back, self.seed = balanced, held_back, seed
 
     def fit(self, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
+        from seedbed.corpus.learned.control import told
         from seedbed.corpus.learned.logistic import Rows, Table, minimize
 
         texts, labels = self._examples()
@@ -105,6 +106,7 @@ class NgramClassifier:
         counts["features"] = len(rows.features_F)
         counts |= scoring.controls(held, number_N[is_held_N], [t for t, k in zip(texts, number_N, strict=True) if k])
         say(f"{len(texts)} examples; held back: AUC {counts['auc']:.4f}, accuracy {counts['accuracy']:.4f}")
+        say(told(counts))
         return counts
 
     @staticmethod
@@ -200,14 +202,11 @@ class Classifier:
 
     def controls(self, texts: Sequence[str], number_N: np.ndarray, pool: Sequence[str]) -> dict[str, Any]:
         """What it makes of noise in texts of the first class, and what it keeps of a pool."""
-        from seedbed.corpus.learned.control import filter_control, noise_control
+        from seedbed.corpus.learned.control import controls
 
         first = [text for text, number in zip(texts, number_N, strict=True) if number == 0]
 
-        def score(chosen: Sequence[str]) -> np.ndarray:
-            return self.probabilities(chosen)[:, 0]
-
-        return {"noise": noise_control(score, first), "filter": filter_control(score, first, pool)}
+        return controls(lambda chosen: self.probabilities(chosen)[:, 0], first, pool)
 
 
 def _plain(name: str) -> str:

@@ -20,7 +20,7 @@ _MODEL = "model.npz"
 _ORDERS = {"words": 3, "characters": 6, "bytes": 6}
 
 
-@scorers.register("ngram_perplexity")
+@scorers.register("ngram_perplexity", version=2)
 class NgramPerplexity:
     """The perplexity of texts under a language model of n-grams that is trained here, on `texts` that are as they
     should be (as CCNet filters web text by its likeness to an encyclopaedia: Wenzek et al., 2020).
@@ -32,8 +32,13 @@ class NgramPerplexity:
     hash. The model is exact in double precision while it learns; its logarithms are kept in 16 bits. Unlike in other
     toolkits no n-gram is left out for being rare.
 
-    Counts: bits and perplexity on the share `held_back`, the number of n-grams of each order, and the control by graded
-    noise. Memory: about 80 bytes a unit of text while it learns (50 MB of words: 1 GB), 10 a distinct n-gram to score.
+    Counts: bits and perplexity on the share `held_back`, the number of n-grams of each order, and the controls `noise`
+    and `filter` (`learned/control.py`): whether its score gets worse with graded noise, and whether a small model of
+    what it keeps predicts good texts better. What it keeps is of `pool`, texts to choose among, such as the crawl that
+    it shall filter; without one, of texts held back whose words are permuted in part. The control would be circular if
+    model, judge and good texts had text in common: the texts judged by are held back from what this model learns, and
+    the judging model learns from texts of the pool that are none of `texts`, or from the other half of those held back.
+    Memory: about 80 bytes a unit of text while it learns (50 MB of words: 1 GB), 10 a distinct n-gram to score.
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class NgramPerplexity:
         examples: int = 20_000,
         held_back: float = 0.1,
         seed: int = 0,
+        pool: Texts | None = None,
     ) -> None:
         if order is not None and not 1 <= order <= 20:
             raise InputError("order", "lies between 1 and 20", value=order)
@@ -54,10 +60,10 @@ class NgramPerplexity:
             raise InputError("held_back", "is a share between 0 and 1", value=held_back)
         self.texts, self.unit, self.order = texts, unit, order or _ORDERS[unit]
         self.fields, self.examples = list(fields or ["text"]), examples
-        self.held_back, self.seed = held_back, seed
+        self.held_back, self.seed, self.pool = held_back, seed, pool
 
     def fit(self, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
-        from seedbed.corpus.learned.control import noise_control
+        from seedbed.corpus.learned.control import controls, told
         from seedbed.corpus.learned.kneser_ney import KneserNey
 
         found = sampled(examples_of(self.texts, self.fields, key="texts"), self.examples, self.seed)
@@ -72,6 +78,8 @@ class NgramPerplexity:
         mean = float(bits_N.sum() / units_N.sum())
         per_byte = float(bits_N.sum() / sum(len(text.encode()) for text in held))
         say(f"{len(learned)} texts; held back: perplexity {2**mean:.2f}, {per_byte:.3f} bits a byte")
+        checked = controls(scoring.bits_per_unit, held, self._pool(set(texts)), higher_is_better=False)
+        say(told(checked))
         return {
             "learned": len(learned),
             "held_back": len(held),
@@ -79,8 +87,17 @@ class NgramPerplexity:
             "bits_per_byte": per_byte,
             "perplexity": 2.0**mean,
             "ngrams": scoring.model.sizes,
-            "noise": noise_control(scoring.bits_per_unit, held, higher_is_better=False),
+            **checked,
         }
+
+    def _pool(self, known: set[str]) -> list[str] | None:
+        """What there is to choose among, but for what was learned from or held back."""
+        from seedbed.corpus.learned.control import MOST_POOL
+
+        if self.pool is None:
+            return None
+        others = (item for item in examples_of(self.pool, self.fields, key="pool") if item.text not in known)
+        return [item.text for item in sampled(others, MOST_POOL, self.seed)]
 
     @staticmethod
     def load(folder: Path) -> Perplexity:

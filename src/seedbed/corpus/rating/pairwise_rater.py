@@ -13,7 +13,7 @@ from seedbed.core.counters import integers, key
 from seedbed.core.errors import InputError
 from seedbed.corpus import scorers
 from seedbed.corpus.artifact import Corpus
-from seedbed.corpus.input.examples import Example, Texts, examples_of, field_of, is_held_back
+from seedbed.corpus.input.examples import Example, Texts, examples_of, field_of, is_held_back, sampled
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +34,7 @@ class _Vote(NamedTuple):
         return _Vote(self.second, self.first, 1 - self.win, self.rater)
 
 
-@scorers.register("pairwise_rater", papers=["294"])
+@scorers.register("pairwise_rater", papers=["294"], version=2)
 class PairwiseRater:
     """Learns from several raters' votes on pairs of texts, and scores texts alone (MuRating: Chen et al., 2025).
 
@@ -55,8 +55,11 @@ class PairwiseRater:
 
     bradley_terry.jsonl: every judged text's start, votes, and score by all raters' votes together with its 95%
     interval. Counts: the accuracy on pairs of which a text was `held_back`, also of each rater's votes; how often each
-    rater agrees with the scores of all; the control by graded noise. Memory: as `ngram_classifier`, and the texts that
-    were judged or are parallel.
+    rater agrees with the scores of all; the controls `noise` (of the texts of pairs held back) and `filter`, whether a
+    small model of what it keeps predicts good texts better (`learned/control.py`). This is of texts that it has not
+    learned from: of one half of them those are good that the votes put into the best quarter, and it keeps of the other
+    half, and of those `documents` on which nobody voted. Memory: as `ngram_classifier`, and the texts that were judged
+    or are parallel.
     """
 
     def __init__(
@@ -92,6 +95,8 @@ class PairwiseRater:
         self.penalty, self.min_texts, self.held_back, self.seed = penalty, min_texts, held_back, seed
 
     def fit(self, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
+        from seedbed.corpus.learned.control import told
+
         votes = self._votes()
         pairs: dict[tuple[str, str], list[float]] = {}
         for vote in votes:
@@ -102,8 +107,9 @@ class PairwiseRater:
             raise InputError("", f"{len(pairs)} judged pairs are too few to learn from some and to measure with others")
         same = [pair for pair in self._parallel() if not self._is_held(*pair)]
         self._learn(learned, same).save(folder / _MODEL)
-        agreement = _write_scores(votes, folder / _SCORES)
+        agreement, by_votes = _write_scores(votes, folder / _SCORES)
         scoring = self.load(folder)
+        checked = self._controls(scoring, by_votes, held, {text for pair in [*learned, *same] for text in pair})
         raters = scoring.accuracy([vote for vote in votes if self._is_held(vote.first, vote.second)])
         counts = {
             "votes": len(votes),
@@ -112,9 +118,10 @@ class PairwiseRater:
             "held_back": len(held),
             "accuracy": scoring.accuracy([_Vote(*pair, float(np.mean(pairs[pair])), "") for pair in held]).get(""),
             "raters": {name: {"agreement": share, "accuracy": raters.get(name)} for name, share in agreement.items()},
-            "noise": scoring.noise(sorted({text for pair in held for text in pair})),
+            **checked,
         }
         say(f"{len(pairs)} judged pairs; accuracy on those held back {counts['accuracy']}")
+        say(told(checked))
         return counts
 
     @staticmethod
@@ -122,6 +129,22 @@ class PairwiseRater:
         from seedbed.corpus.learned.logistic import Table
 
         return Rater(Table.load(folder / _MODEL))
+
+    def _controls(
+        self, scoring: Rater, by_votes: Mapping[str, float], held: Sequence[tuple[str, str]], learned: set[str]
+    ) -> dict[str, Any]:
+        """By texts that were judged and not learned from; what was never judged is only chosen from."""
+        from seedbed.corpus.learned.control import MOST_POOL, controls, halves
+
+        judges, rest = halves([text for text in by_votes if text not in learned], self.seed)
+        least = float(np.quantile(list(by_votes.values()), 0.75))
+        if self.documents is not None:
+            known = learned | by_votes.keys()
+            others = (item for item in examples_of(self.documents, [], key="documents") if item.text not in known)
+            rest += [item.text for item in sampled(others, MOST_POOL, self.seed)]
+        good = [text for text in judges if by_votes[text] >= least]
+        noisy = sorted({text for pair in held for text in pair})
+        return controls(lambda chosen: scoring.score(chosen)["score"], good, rest, noisy=noisy)
 
     def _learn(self, judged: Mapping[tuple[str, str], float], same: Sequence[tuple[str, str]]) -> Table:
         """The mean score of the texts that it learned from is zero."""
@@ -218,8 +241,8 @@ def _loss(
     return loss
 
 
-def _write_scores(votes: Sequence[_Vote], path: Path) -> dict[str, float]:
-    """The scores that the votes themselves give; returns how often each rater agrees with them."""
+def _write_scores(votes: Sequence[_Vote], path: Path) -> tuple[dict[str, float], dict[str, float]]:
+    """The scores that the votes themselves give; returns how often each rater agrees with them, and them by text."""
     from seedbed.corpus.learned.bradley_terry import fit
 
     names = sorted({text for vote in votes for text in (vote.first, vote.second)})
@@ -235,10 +258,11 @@ def _write_scores(votes: Sequence[_Vote], path: Path) -> dict[str, float]:
             row = {"text": name[:80], "votes": count, "score": round(float(score), 4)} | ends
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
     right = _right(scores.score_N[first] - scores.score_N[second], wins)
-    return {
+    agreement = {
         rater: float(np.mean([hit for hit, vote in zip(right, votes, strict=True) if vote.rater == rater]))
         for rater in sorted({vote.rater for vote in votes})
     }
+    return agreement, dict(zip(names, scores.score_N.tolist(), strict=True))
 
 
 def _right(margin: np.ndarray, wins: np.ndarray) -> np.ndarray:
@@ -267,8 +291,3 @@ class Rater:
             rater: float(np.mean([hit for hit, vote in zip(right, decided, strict=True) if vote.rater == rater]))
             for rater in sorted({vote.rater for vote in decided})
         }
-
-    def noise(self, texts: Sequence[str]) -> dict[str, Any]:
-        from seedbed.corpus.learned.control import noise_control
-
-        return noise_control(lambda chosen: self.score(chosen)["score"], texts)
