@@ -13,8 +13,9 @@ import pytest
 from seedbed.core.errors import InputError
 from seedbed.corpus import curation
 from seedbed.corpus.curating.duplicate_urls import normalized_url
-from seedbed.corpus.curating.exact_duplicates import repeats
+from seedbed.corpus.text.arrival import Arrival
 from seedbed.corpus.text.bloom import Bloom
+from seedbed.corpus.text.copies import repeats
 
 
 def test_texts_of_an_older_corpus(make_corpus: Any, tmp_path: Path, helpers: Any) -> None:
@@ -22,14 +23,70 @@ def test_texts_of_an_older_corpus(make_corpus: Any, tmp_path: Path, helpers: Any
     path = helpers.write_jsonl(tmp_path / "old.jsonl", old)
     corpus, _ = make_corpus(read=[{"jsonl": str(path)}], curate=[], split={"test": 0.3})
     texts = {"a": "text number 3", "b": "text number 3 ", "c": "new", "d": "new", "e": "other", "o7": "text number 11"}
-    method = helpers.built(curation, "exact_duplicates", against=str(corpus.path))
     wanted = {
         "a": "same text as o3 of corpus",
         "b": "same text as o3 of corpus",
         "d": "same text as c",
         "o7": "same text as o11 of corpus",
     }
-    assert helpers.dropped(method, texts) == wanted == helpers.dropped(method, texts, partitions=3)
+    for expected in (None, 1000, 2):
+        method = helpers.built(curation, "exact_duplicates", against=str(corpus.path), expected=expected)
+        assert helpers.dropped(method, texts) == wanted == helpers.dropped(method, texts, partitions=3)
+        assert bool(method.notes) == (expected == 2)
+
+
+@pytest.mark.parametrize("name", ["exact_duplicates", "duplicate_urls"])
+def test_a_filter_changes_no_result_however_full_it_is(name: str, helpers: Any) -> None:
+    dice = random.Random(7)
+    rows = []
+    for number in dice.sample(range(1000), 600):
+        key = dice.choice([dice.randrange(60), 1000 + number])  # some come often, most once
+        metadata = json.dumps({"url": f"http://a.org/{key}"} if number % 9 else {})
+        rows.append({"id": f"d{number:03d}", "text": f"text {key}", "metadata": metadata})
+    field = "text" if name == "exact_duplicates" else "metadata"
+    first: dict[str, str] = {}
+    for row in sorted(rows, key=lambda row: row["id"]):
+        first.setdefault(row[field], row["id"])
+    gone = {row["id"]: first[row[field]] for row in rows if first[row[field]] != row["id"] and row[field] != "{}"}
+    assert 100 < len(gone) < 400
+    for expected, is_told in ((None, False), (1, True), (40, True), (5000, False)):
+        method = helpers.built(curation, name, expected=expected)
+        for given, partitions in ((rows, 1), (rows[::-1], 4)):
+            found = helpers.dropped(method, given, partitions)
+            assert {id: reason.split(" as ")[1].split(":")[0] for id, reason in found.items()} == gone
+            assert bool(method.notes) == is_told
+    with pytest.raises(InputError, match="expected"):
+        helpers.built(curation, name, expected=0)
+
+
+def test_with_a_filter_only_what_may_come_again_is_held(helpers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[str] = []
+    add = Arrival.add
+
+    def spied(self: Arrival, ids: Any) -> None:
+        held.extend(ids.to_pylist())
+        add(self, ids)
+
+    monkeypatch.setattr(Arrival, "add", spied)
+    texts = {f"d{number:04d}": f"text number {max(number, 4)} of a few" for number in range(2000)}
+    for name in ("exact_duplicates", "duplicate_lines"):
+        held.clear()
+        rows = helpers.tagged(helpers.built(curation, name, expected=2000), texts)
+        assert [id for id, row in sorted(rows.items()) if row["reason"]] == ["d0001", "d0002", "d0003", "d0004"]
+        assert {"d0000", "d0001", "d0002", "d0003", "d0004"} <= set(held) and len(held) == len(set(held)) < 100
+
+
+def test_the_build_says_that_more_came_than_expected(make_corpus: Any, tmp_path: Path, helpers: Any) -> None:
+    rows = [{"id": f"d{number}", "text": f"what document number {number} says"} for number in range(300)]
+    path = helpers.write_jsonl(tmp_path / "in.jsonl", rows)
+    names = ["exact_duplicates", "duplicate_lines", "repeated_ngrams"]
+    curate = [{name: {"expected": 20}} for name in names[:2]] + [{names[2]: {"expected": 20, "ngram": 5}}]
+    corpus, counts = make_corpus(read=[{"jsonl": str(path)}], curate=curate)
+    assert [note.partition(": expected 20 different ones, but ")[0] for note in counts["notes"]] == names
+    card = (corpus.path / "README.md").read_text()
+    assert all(note in card for note in counts["notes"])
+    _, counts = make_corpus("roomy", read=[{"jsonl": str(path)}], curate=[{"exact_duplicates": {"expected": 400}}])
+    assert "notes" not in counts
 
 
 def test_the_first_of_equal_rows_stays() -> None:
@@ -157,6 +214,15 @@ def test_a_bloom_filter_keeps_its_rate_and_forgets_nothing() -> None:
     fresh = Bloom(20_000, 0.02)
     fresh.add(first)
     assert 0.01 < fresh.add(others).mean() < 0.03
+    assert bloom.notes() == []
+    bloom.add(np.arange(80_000, dtype=np.uint64))
+    (note,) = bloom.notes()
+    assert "expected 20,000 different ones, but about 100,000 came" in note or "about 99,000" in note
+    rate = float(note.split("takes ")[1].split("%")[0]) / 100
+    assert abs(bloom.add(others + np.uint64(1)).mean() - rate) < 0.03 and 0.7 < rate < 0.95
+    full = Bloom(1)
+    full.add(np.arange(5000, dtype=np.uint64))
+    assert "at least" in full.notes()[0] and "takes 100.0% of" in full.notes()[0]
     assert Bloom(100).add(np.array([5, 6, 5, 5], np.uint64)).tolist() == [False, False, True, True]
     for bad in ({"expected": 0}, {"expected": 10, "false_positives": 1.0}):
         with pytest.raises(InputError):

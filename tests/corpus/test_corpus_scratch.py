@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seedbed.corpus.curating.near_duplicates import NearDuplicates
-from seedbed.corpus.scratch import scratch, scratch_in, streamed
+from seedbed.corpus.scratch import scratch, scratch_in, spooled, streamed
 
 
 def test_scratch_files_stand_where_they_are_told_to_and_go(tmp_path: Path, helpers: Any) -> None:
@@ -46,3 +46,22 @@ def test_streamed_rows_are_those_of_the_frame(tmp_path: Path) -> None:
         for _ in streamed(daft.from_pydict(rows)):
             break
         assert not list(tmp_path.iterdir()), "nothing stays if one stops early"
+
+
+def test_spooled_rows_are_computed_once_and_read_often(tmp_path: Path) -> None:
+    from seedbed.corpus.engine import daft
+
+    calls = []
+
+    @daft.func.batch(return_dtype=daft.DataType.int64(), use_process=False)
+    def double(numbers: Any) -> list[int]:
+        calls.append(len(numbers))
+        return [2 * number for number in numbers.to_pylist()]
+
+    frame = daft.from_pydict({"number": list(range(9000))}).with_column("double", double(daft.col("number")))
+    with scratch_in(tmp_path):
+        with spooled(frame) as rows:
+            for _ in range(2):
+                assert [x for batch in rows() for x in batch.column("double").to_pylist()] == list(range(0, 18000, 2))
+            assert {tuple(batch.schema.names) for batch in rows("number")} == {("number",)}
+        assert sum(calls) == 9000 and not list(tmp_path.iterdir())

@@ -24,7 +24,8 @@ class Corpus(Artifact):
 
     `counts`: `read`, `kept` (documents, bytes), `quarantined` (documents, and kinds of reasons), `dropped` and `edited`
     (by step: bytes that went with documents, and out of documents that stay, which may be negative), `splits`,
-    `domains`, `renamed` (documents whose id was taken), `passed` (records that readers left out on purpose, by reason).
+    `domains`, `renamed` (documents whose id was taken), `passed` (records that readers left out on purpose, by reason),
+    `notes` (what steps have to say of how they went).
     """
 
     kind = "corpus"

@@ -141,6 +141,9 @@ def _finish(context: StepContext, curate: list[Curation], paths: list[Path], wor
         counts["bytes"] += before - stage.dropped_counts["bytes"] - stage.kept_counts["bytes"]
         before = stage.kept_counts["bytes"]
         context.say(f"{name}: dropped {stage.dropped_counts['documents']}, kept {stage.kept_counts['documents']}")
+        for note in stage.notes:
+            context.say(f"{name}: {note}")
+            context.counts.setdefault("notes", []).append(f"{name}: {note}")
         if not stage.kept_counts["documents"]:
             raise InputError(
                 f"curate.{number}.{name}", "drops every document that is left", fix="loosen it, or leave it out"

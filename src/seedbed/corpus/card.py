@@ -180,6 +180,8 @@ def _steps(corpus: Corpus, counts: Mapping[str, Any]) -> str:
         such = [f"{folder}: {_cell(why)}" for folder, reasons in told.items() for why in reasons.get(name, [])]
         lines.append(f"| {name} | {' | '.join(f'{figure:,}' for figure in figures)} | {'; '.join(such)} |")
     lines.append(f"| (could not be read) | {counts['quarantined']['documents']:,} | | | | |")
+    notes = counts.get("notes", [])
+    lines += ["", *(f"- {note}" for note in notes)] if notes else []
     return "\n".join(lines)
 
 

@@ -53,6 +53,8 @@ class Curation(Protocol):
     ids, in any order. It may change columns and add scores; columns that begin with `_` are scratch and do not
     stay. A document whose string column `reason` is not null is dropped; without such a column all stay. What it takes
     out of a text that stays it may tell in the string column `edits` (see `tagging.edits_json`).
+    What a person should know of how a call went it may leave in a list of strings `notes`, which the build says and
+    keeps in its counts.
     What it decides must not depend on the order of rows or on how they are partitioned.
     """
 

@@ -38,16 +38,42 @@ def scratch() -> Iterator[Path]:
 def streamed(frame: DataFrame) -> Iterator[pa.RecordBatch]:
     """The rows of a frame, batch by batch, in bounded memory. Daft writes them to files first: those that it hands to
     Python wait in memory, all of them if Python is slower."""
-    import pyarrow.parquet as pq
+    with scratch() as folder:
+        for path in _written(frame, folder):
+            yield from _batches(path, None)
+            path.unlink()
 
+
+@contextmanager
+def spooled(frame: DataFrame) -> Iterator[Spool]:
+    """The rows of a frame as `streamed` gives them, for as many times as they are wanted: they are computed once."""
+    with scratch() as folder:
+        yield Spool(_written(frame, folder))
+
+
+class Spool:
+    """Rows in files."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self._paths = paths
+
+    def __call__(self, *columns: str) -> Iterator[pa.RecordBatch]:
+        """All of them, batch by batch; with names, these columns alone are read."""
+        for path in self._paths:
+            yield from _batches(path, list(columns) or None)
+
+
+def _written(frame: DataFrame, folder: Path) -> list[Path]:
     from .engine import daft
 
-    with scratch() as folder:
-        sizes = {"parquet_target_row_group_size": _ROW_GROUP, "parquet_target_filesize": 64 * _ROW_GROUP}
-        with daft.execution_config_ctx(**sizes):
-            written = frame.write_parquet(str(folder.resolve()), compression="none").to_pydict()
-        for name in written["path"]:
-            path = folder / Path(name).name
-            with pq.ParquetFile(path) as file:
-                yield from file.iter_batches(_ROWS)
-            path.unlink()
+    sizes = {"parquet_target_row_group_size": _ROW_GROUP, "parquet_target_filesize": 64 * _ROW_GROUP}
+    with daft.execution_config_ctx(**sizes):
+        written = frame.write_parquet(str(folder.resolve()), compression="none").to_pydict()
+    return [folder / Path(name).name for name in written["path"]]
+
+
+def _batches(path: Path, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        yield from file.iter_batches(_ROWS, columns=columns)

@@ -43,6 +43,7 @@ class Stage:
     dropped_counts: Counts
     edited: list[Path]
     num_edited: int
+    notes: list[str]  # what it has to say of how it went
 
 
 def run_stage(method: Curation, step: str, number: int, paths: Sequence[Path], folder: Path) -> Stage:
@@ -71,7 +72,8 @@ def run_stage(method: Curation, step: str, number: int, paths: Sequence[Path], f
     for table in _edits(tagged):
         edited.add(table.append_column("step", pa.array([step] * table.num_rows, pa.string())))
     kept = {"documents": came - dropped.documents, "bytes": _kept_bytes(tagged)}
-    return Stage(label, step, tagged, kept, dropped.close(), dropped.counts, edited.close(), edited.documents)
+    dropped_runs, edited_runs, notes = dropped.close(), edited.close(), list(getattr(method, "notes", []))
+    return Stage(label, step, tagged, kept, dropped_runs, dropped.counts, edited_runs, edited.documents, notes)
 
 
 def kept_runs(paths: Sequence[Path], folder: Path) -> list[Path]:

@@ -15,9 +15,10 @@ class DuplicateLines(WithoutRepeats):
     `min_chars` characters are left alone. `edits` name the document that keeps a line. A document without a line left
     is dropped.
 
-    Memory: 25 bytes for each line. With `expected`, about the number of different lines, a Bloom filter of a byte or
-    two for each of these (10 bits at `false_positives` 0.01) first finds those that may come again, and only they
-    need 25 bytes, at the price of reading once more. Unlike a filter that decides by itself, as that of Dolma
+    Memory: 25 bytes for each line, and the documents' ids. With `expected`, about the number of different lines, a
+    Bloom filter of a byte or two for each of these (10 bits at `false_positives` 0.01) first finds those that may come
+    again, and only they need 25 bytes, and only their documents an id. Where many more lines come than expected, this
+    is said: the filter then takes more of them for repeated. Unlike a filter that decides by itself, as that of Dolma
     (Soldaini et al., 2024), this never takes out a line that came once, and nothing depends on the order of documents:
     the result is the same with it and without.
     """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import string
-from collections import defaultdict
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -59,32 +58,48 @@ class DuplicateUrls:
     The address is `metadata.<field>`, or else the id where that is one. A document without any is left alone. Dolma
     compares addresses as they are, by a Bloom filter, which may drop a few that are new; this compares all of them,
     normalized: without scheme, `www.`, default port, fragment, last slash and tracking parameters, percent-encoding
-    resolved but for signs that part addresses (`%2F` is no slash), parameters sorted. Memory: address and id of each
-    document.
+    resolved but for signs that part addresses (`%2F` is no slash), parameters sorted. They are the same if 128 bits of
+    their hashes are.
+
+    Memory: about 100 bytes for each document with an address, and its id. With `expected`, about the number of
+    different addresses, a Bloom filter of 10 bits for each of these, and 100 bytes only for documents of which the
+    address comes again and for about one in a hundred of the others, with the same result. Where many more come than
+    expected, this is said.
     """
 
-    def __init__(self, field: str = "url") -> None:
-        self.field = field
+    def __init__(self, field: str = "url", expected: int | None = None) -> None:
+        from seedbed.corpus.text.bloom import filter_for
+
+        self.field, self.expected = field, expected
+        self.notes: list[str] = []
+        filter_for(expected)  # so that a bad parameter is told before anything runs
 
     def __call__(self, frame: DataFrame, /) -> DataFrame:
         from seedbed.corpus.engine import daft
         from seedbed.corpus.tagging import with_reasons
+        from seedbed.corpus.text.bloom import filter_for
+        from seedbed.corpus.text.copies import find_copies
 
-        @daft.func.batch(return_dtype=daft.DataType.string(), use_process=False)  # type: ignore[untyped-decorator]
+        string = daft.DataType.string()
+
+        @daft.func.batch(return_dtype=string, use_process=False)  # type: ignore[untyped-decorator]
         def address(ids: Series, metadata: Series) -> list[str | None]:
             rows = zip(ids.to_pylist(), metadata.to_pylist(), strict=True)
             return [self.address(id, row) for id, row in rows]
 
-        urls = frame.select("id", address(daft.col("id"), daft.col("metadata")).alias("_url"))
-        same = defaultdict(list)
-        for batch in urls.where(daft.col("_url").not_null()).to_arrow_iter():
-            for id, url in zip(batch.column("id").to_pylist(), batch.column("_url").to_pylist(), strict=True):
-                same[url].append(id)
-        reasons: dict[str, str] = {}
-        for url, ids in same.items():
-            first = min(ids)
-            reasons |= {id: f"same address as {first}: {url}" for id in ids if id != first}
-        return with_reasons(frame, list(reasons), list(reasons.values()))
+        @daft.func.batch(return_dtype=string, use_process=False)  # type: ignore[untyped-decorator]
+        def whole(ids: Series, metadata: Series, reasons: Series) -> list[str | None]:
+            """Reasons with the address, which so need not be held for all that go."""
+            rows = zip(ids.to_pylist(), metadata.to_pylist(), reasons.to_pylist(), strict=True)
+            return [reason and f"{reason}: {self.address(id, row)}" for id, row, reason in rows]
+
+        columns = daft.col("id"), daft.col("metadata")
+        urls = frame.select("id", address(*columns).alias("key")).where(daft.col("key").not_null())
+        bloom = filter_for(self.expected)
+        copies = find_copies([urls], bloom)
+        self.notes = bloom.notes() if bloom else []
+        tagged = with_reasons(frame, copies.ids, [f"same address as {id}" for id in copies.first])
+        return tagged.with_column("reason", whole(*columns, daft.col("reason")))
 
     def address(self, id: str, metadata: str) -> str | None:
         """Of a document, normalized; None if it has none. `metadata` is JSON."""

@@ -13,7 +13,6 @@ from seedbed.corpus import curation
 if TYPE_CHECKING:
     from daft import DataFrame
 
-    from seedbed.corpus.text.bloom import Bloom
     from seedbed.corpus.text.characters import Texts
     from seedbed.corpus.text.cuts import Passage, Row
     from seedbed.corpus.text.shared_pieces import Repeated
@@ -33,8 +32,9 @@ class RepeatedNgrams:
     RedWhale (329) removes duplicates from a Korean corpus by n-grams; what we could read of the paper gives neither n
     nor what is removed, so this is not a copy of its rule.
 
-    Memory: 25 bytes a word. With `expected`, about the number of different n-grams (so of words), a Bloom filter of 10
-    bits for each (at `false_positives` 0.01), and 25 bytes only for those that may come again, with the same result.
+    Memory: 25 bytes a word, and the documents' ids. With `expected`, about the number of different n-grams (so of
+    words), a Bloom filter of 10 bits for each (at `false_positives` 0.01), 25 bytes only for those that may come again,
+    and their documents' ids, with the same result; where many more come than expected, this is said.
     """
 
     def __init__(
@@ -44,24 +44,25 @@ class RepeatedNgrams:
         expected: int | None = None,
         false_positives: float = 0.01,
     ) -> None:
+        from seedbed.corpus.text.bloom import filter_for
+
         if ngram < 1:
             raise InputError("ngram", "must be at least 1", value=ngram)
         self.ngram, self.within, self.expected, self.false_positives = ngram, within, expected, false_positives
-        self._bloom()  # so that bad parameters are told before anything runs
+        self.notes: list[str] = []
+        filter_for(expected, false_positives)  # so that bad parameters are told before anything runs
 
     def __call__(self, frame: DataFrame, /) -> DataFrame:
+        from seedbed.corpus.text.bloom import filter_for
         from seedbed.corpus.text.cuts import with_cuts
         from seedbed.corpus.text.shared_pieces import find_repeated
 
         if self.within == "document":
             return with_cuts(frame, lambda ids, texts: self._cut(ids, texts, None))
-        repeated = find_repeated(frame, self._hashes, self._bloom())
+        bloom = filter_for(self.expected, self.false_positives)
+        repeated = find_repeated(frame, self._hashes, bloom)
+        self.notes = bloom.notes() if bloom else []
         return with_cuts(frame, lambda ids, texts: self._cut(ids, texts, repeated))
-
-    def _bloom(self) -> Bloom | None:
-        from seedbed.corpus.text.bloom import Bloom
-
-        return None if self.expected is None else Bloom(self.expected, self.false_positives)
 
     def _hashes(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
         from seedbed.corpus.text.characters import chunks

@@ -9,6 +9,8 @@ import numpy as np
 from seedbed.core.counters import hash64, key
 from seedbed.core.errors import InputError
 
+_COUNTED = 1 << 24  # bytes the bits of which are counted at a time
+
 
 class Bloom:
     """Which of many hashes came before, in `bits / 8` bytes for any number of them.
@@ -25,6 +27,7 @@ class Bloom:
             raise InputError("false_positives", "is a probability between 0 and 1", value=false_positives)
         self.bits = max(64, math.ceil(-expected * math.log(false_positives) / math.log(2) ** 2))
         self.num_probes = max(1, round(self.bits / expected * math.log(2)))
+        self.expected, self.false_positives = expected, false_positives
         self._bytes = np.zeros(self.bits // 8 + 1, np.uint8)
 
     def add(self, hashes: np.ndarray) -> np.ndarray:
@@ -40,3 +43,30 @@ class Bloom:
         again = np.ones(len(hashes), np.bool_)
         again[np.unique(hashes, return_index=True)[1]] = False
         return seen | again
+
+    def notes(self) -> list[str]:
+        """What to tell whoever set `expected`, once all have come: that there were so many more that the filter takes
+        more than twice its share of new ones for old.
+
+        The number of different hashes and the rate follow from the share of bits that are set (Swamidass and Baldi,
+        2007).
+        """
+        parts = range(0, len(self._bytes), _COUNTED)
+        ones = sum(int(np.bitwise_count(self._bytes[start : start + _COUNTED]).sum()) for start in parts)
+        rate = (ones / self.bits) ** self.num_probes
+        if rate <= 2 * self.false_positives:
+            return []
+        # A filter whose bits are all set tells no number but that of which the last one would still be clear.
+        number = -self.bits / self.num_probes * math.log(max(self.bits - ones, 1) / self.bits)
+        count = (
+            f"{'about' if ones < self.bits else 'at least'} {round(number, 1 - math.floor(math.log10(number))):,.0f}"
+        )
+        return [
+            f"expected {self.expected:,} different ones, but {count} came: the filter takes {rate:.1%} of new ones for "
+            f"repeated, not {self.false_positives:.1%}, which changes no result but takes memory"
+        ]
+
+
+def filter_for(expected: int | None, false_positives: float = 0.01) -> Bloom | None:
+    """The filter for a step's parameters: none where the memory for every key is there."""
+    return None if expected is None else Bloom(expected, false_positives)

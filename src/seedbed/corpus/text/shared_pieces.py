@@ -1,12 +1,13 @@
 """What stands in earlier texts too: found, and pieces taken out of all texts but the first.
 
-The first is the one of the smallest id, so nothing depends on the order in which documents come. They are read two or
-three times: for the hashes of all pieces, by a Bloom filter for those that may come again, and for taking out.
+The first is the one of the smallest id, so nothing depends on the order in which documents come. They are read twice:
+for the hashes of all pieces, of which a Bloom filter may tell which ones can come again, and for taking out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,14 @@ import numpy as np
 
 from seedbed.core.errors import InputError
 
-from .bloom import Bloom
+from .arrival import Arrival
+from .bloom import Bloom, filter_for
 from .characters import Spans, Texts, chunks
 from .cuts import Passage, Row, row, row_without, with_cuts
 from .ngrams import Lookup
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from daft import DataFrame, Series
 
 # Of some texts: a hash of everything that may come again, text after text, 0 for what is not compared; how many a text.
@@ -70,34 +73,32 @@ class WithoutRepeats:
         if cut.min_chars < 1:
             raise InputError("min_chars", "must be at least 1", value=cut.min_chars)
         self.cut, self.expected, self.false_positives = cut, expected, false_positives
-        self._bloom()  # so that bad parameters are told before anything runs
+        self.notes: list[str] = []
+        filter_for(expected, false_positives)  # so that bad parameters are told before anything runs
 
     def __call__(self, frame: DataFrame, /) -> DataFrame:
-        repeated = find_repeated(frame, self.cut.hashes, self._bloom())
+        bloom = filter_for(self.expected, self.false_positives)
+        repeated = find_repeated(frame, self.cut.hashes, bloom)
+        self.notes = bloom.notes() if bloom else []
         return with_cuts(frame, lambda ids, texts: _cut(ids, texts, self.cut, repeated))
-
-    def _bloom(self) -> Bloom | None:
-        return None if self.expected is None else Bloom(self.expected, self.false_positives)
 
 
 def find_repeated(frame: DataFrame, hashing: Hashing, bloom: Bloom | None) -> Repeated:
     """What comes more than once in all texts.
 
-    Memory: 25 bytes for each piece; with a filter, its own, and 25 for each piece that may come again.
+    Memory: 25 bytes for each piece, and the ids of the documents; with a filter, its own, 25 bytes for each piece that
+    may come again, and the ids of the documents that have one. Hashes are computed once and read twice.
     """
-    maybe = None
-    if bloom is not None:
-        found = [np.empty(0, np.uint64)]
-        for _, hashes, _ in _hashed(frame, hashing):
-            found.append(np.unique(hashes[bloom.add(hashes)]))
-        maybe = Lookup(np.unique(np.concatenate(found)))
-    ids: list[str] = []
-    all_hashes, all_numbers = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
-    for names, hashes, numbers in _hashed(frame, hashing):
-        chosen = slice(None) if maybe is None else maybe.find(hashes)[0]
-        all_hashes.append(hashes[chosen])
-        all_numbers.append(numbers[chosen] + len(ids))
-        ids += names
+    arrival = Arrival()
+    all_hashes, all_numbers, num_documents = [np.empty(0, np.uint64)], [np.empty(0, np.int64)], 0
+    with ExitStack() as files:
+        for ids, hashes, numbers in _compared(frame, hashing, bloom, files):
+            having, rows = np.unique(numbers, return_inverse=True)
+            arrival.add(ids.take(having))
+            all_hashes.append(hashes)
+            all_numbers.append(rows + num_documents)
+            num_documents += len(having)
+    arrival.end_frame()
     hashes = np.concatenate(all_hashes)
     del all_hashes
     numbers = np.concatenate(all_numbers)
@@ -105,18 +106,40 @@ def find_repeated(frame: DataFrame, hashing: Hashing, bloom: Bloom | None) -> Re
     ordered = np.sort(hashes)
     several = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     places, rows = Lookup(several).find(hashes)
-    order = sorted(range(len(ids)), key=ids.__getitem__)
-    rank = np.empty(len(ids), np.int64)
-    rank[order] = np.arange(len(ids))
-    first = np.full(len(several), len(ids))
+    numbered = arrival.numbered()
+    rank = np.empty(num_documents, np.int64)
+    rank[numbered.arrival_N] = np.arange(num_documents)
+    first = np.full(len(several), num_documents)
     np.minimum.at(first, rows, rank[numbers[places]])
-    return Repeated(several, [ids[order[number]] for number in first.tolist()])
+    having, rows = np.unique(first, return_inverse=True)  # so that no id is in memory for each of its pieces
+    names = numbered.ids.take(having).to_pylist()
+    return Repeated(several, [names[row] for row in rows.tolist()])
 
 
-def _hashed(frame: DataFrame, hashing: Hashing) -> Iterator[tuple[list[str], np.ndarray, np.ndarray]]:
-    """By batches: ids, the hashes of all pieces that are compared, and the number of each piece's document."""
+Hashed = tuple[Any, np.ndarray, np.ndarray]  # ids (Arrow), pieces' hashes, and the number of each piece's document
+
+
+def _compared(frame: DataFrame, hashing: Hashing, bloom: Bloom | None, files: ExitStack) -> Iterator[Hashed]:
+    """By batches, the pieces that have to be compared: all, or those that may come again."""
+    from seedbed.corpus.scratch import spooled, streamed
+
+    lists = _hash_lists(frame, hashing)
+    if bloom is None:
+        yield from map(_pieces, streamed(lists))
+        return
+    spool = files.enter_context(spooled(lists))
+    found = [np.empty(0, np.uint64)]
+    for _, hashes, _ in map(_pieces, spool()):
+        found.append(np.unique(hashes[bloom.add(hashes)]))
+    maybe = Lookup(np.unique(np.concatenate(found)))
+    for ids, hashes, numbers in map(_pieces, spool()):
+        chosen = maybe.find(hashes)[0]
+        yield ids, hashes[chosen], numbers[chosen]
+
+
+def _hash_lists(frame: DataFrame, hashing: Hashing) -> DataFrame:
+    """Ids, and of each document the hashes of all pieces."""
     from seedbed.corpus.engine import daft
-    from seedbed.corpus.scratch import streamed
 
     @daft.func.batch(return_dtype=daft.DataType.list(daft.DataType.uint64()), use_process=False)  # type: ignore[untyped-decorator]
     def hashes_of(texts: Series) -> Any:
@@ -126,12 +149,16 @@ def _hashed(frame: DataFrame, hashing: Hashing) -> Iterator[tuple[list[str], np.
         offsets = np.concatenate([[0], np.cumsum(counts)])
         return daft.Series.from_arrow(pa.LargeListArray.from_arrays(offsets, pa.array(hashes)))
 
-    for batch in streamed(frame.select("id", hashes_of(daft.col("text")).alias("_hashes"))):
-        lists = batch.column("_hashes")
-        hashes = np.asarray(lists.flatten()).astype(np.uint64)
-        numbers = np.repeat(np.arange(len(lists)), np.asarray(lists.value_lengths()).astype(np.int64))
-        compared = hashes != 0
-        yield batch.column("id").to_pylist(), hashes[compared], numbers[compared]
+    return frame.select("id", hashes_of(daft.col("text")).alias("_hashes"))
+
+
+def _pieces(batch: pa.RecordBatch) -> Hashed:
+    """Those of one batch that are compared."""
+    lists = batch.column("_hashes")
+    hashes = np.asarray(lists.flatten()).astype(np.uint64)
+    numbers = np.repeat(np.arange(len(lists)), np.asarray(lists.value_lengths()).astype(np.int64))
+    compared = hashes != 0
+    return batch.column("id"), hashes[compared], numbers[compared]
 
 
 def _cut(ids: list[str], texts: list[str], cut: Cut, repeated: Repeated) -> Iterator[Row]:
