@@ -44,8 +44,8 @@ def attach_decoder(
 
     The head before the encoder's output embedding, if it has one (BERT's), is left out: the decoder's states are
     multiplied with the embedding. Embeddings of token types become part of those of positions, of which the decoder has
-    a copy. A model of BERT's class or RoBERTa's becomes one of BART's, unless interleaved; the small number in the norms
-    is then BART's. Not here: SixT+'s encoder without a residual in one of its last layers.
+    a copy. A model of BERT's class or RoBERTa's becomes one of BART's, unless interleaved; the small number in the
+    norms is then BART's. Not here: SixT+'s encoder without a residual in one of its last layers.
     """
     from seedbed.models.save import save_model
     from seedbed.models.transformer import Transformer
