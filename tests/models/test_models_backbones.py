@@ -65,6 +65,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "decoder of rwkv7": ("decoder", {"mixer": {"rwkv7": {"rank": 4}}, "feed": "rwkv7", "positions": "none"}),
     "decoder of energies": ("decoder", {"energy_steps": 2}),
     "decoder with copies": ("decoder", {"copies": 3, "copy_window": 4, "copy_chunk": 6, "kv_heads": 2}),
+    "roberta": ("roberta", {}),
+    "gpt2": ("gpt2", {}),
     "decoder of implicit": (
         "decoder",
         {"mixer": {"implicit": {"states": 4, "steps": 3, "test_steps": 3, "tolerance": 0.0}}, "positions": "none"},
@@ -127,6 +129,7 @@ def test_counts(case: str) -> None:
     assert {name: tuple(p.shape) for name, p in made.named_parameters()} == made.architecture.shapes()
     assert (made.width, made.vocabulary_size, made.max_length) == (32, VOCABULARY, 24)
     named = {"encoder": "bidirectional", "decoder": "causal", "encoder_decoder": "encoder-decoder"}
+    named |= {"roberta": "bidirectional", "gpt2": "causal"}
     assert made.attention == ("prefix" if "prefix" in case else named[CASES[case][0]])
 
 
@@ -290,6 +293,8 @@ def test_stock_classes() -> None:
         "decoder of rwkv7": None,
         "decoder of energies": None,
         "decoder with copies": None,
+        "roberta": "roberta",
+        "gpt2": "gpt2",
         "decoder of implicit": None,
         "encoder as longformer": "longformer",
         "encoder as big bird": None,

@@ -73,6 +73,26 @@ def test_bert_becomes_bart(encoders: dict[str, Model], tmp_path: Path) -> None:
         torch.testing.assert_close(ours.logits(states), logits, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("pad", [0, 1, 5])
+def test_roberta_becomes_bart(pad: int, encoders: dict[str, Model], tmp_path: Path) -> None:
+    """Whose positions begin elsewhere, for whatever padding token."""
+    from seedbed.models.huggingface import write_network
+
+    network = backbones.create("roberta", **SHAPE).network(300, 1, pad=0)
+    with torch.no_grad():
+        network.position_embedding.weight.normal_()
+    write_network(network, tmp_path / "roberta", {"pad": pad})
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / "roberta" / name).write_bytes((encoders["bert"].path / name).read_bytes())
+    model = Model.open(tmp_path / "roberta")
+    assert (model.configuration["model_type"], model.network().architecture.position_offset) == ("roberta", pad + 1)
+    made = attached(model, tmp_path / "runs").network()
+    assert made.stock == "bart"
+    tokens = torch.randint(6, 200, (2, 9), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(made.hidden(tokens), network.hidden(tokens), atol=2e-3, rtol=0)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_copied_layers(kind: str, encoders: dict[str, Model], tmp_path: Path) -> None:
     old, new = values(encoders[kind].network()), values(attached(encoders[kind], tmp_path, layers=2).network())

@@ -20,6 +20,7 @@ from seedbed.surgery.positions.extend import extend_positions
 from seedbed.surgery.positions.rule import position_rules
 
 BERT = {"norm": "post", "positions": "learned", "gated": False, "bias": True, "norm_eps": 1e-12}
+BART = {"norm": "post", "positions": "learned", "gated": False, "activation": "gelu", "bias": True}
 SHAPE = {"layers": 2, "width": 16, "heads": 2, "max_length": 12, "kernel": "products"}
 
 
@@ -114,6 +115,25 @@ def test_our_own_format(tmp_path: Path, bert: Model) -> None:
     assert made.network().position_embedding.weight.shape == (13, 16) and made.network().stock is None
 
 
+@pytest.mark.parametrize("name", position_rules.names())
+def test_rows_that_no_position_has_stay_before_the_others(name: str, bert: Model, tmp_path: Path) -> None:
+    """RoBERTa's, of which the rules see nothing."""
+    from transformers import AutoModelForMaskedLM
+
+    network = backbones.create("roberta", **SHAPE).network(40, 1, pad=0)
+    save_model(network, bert.path, tmp_path / "roberta", {})
+    with workspace(tmp_path / "runs"):
+        made = extend_positions(model=Model.open(tmp_path / "roberta"), length=30, rule=name)
+    before, after = network.position_embedding.weight, made.network().position_embedding.weight
+    assert torch.equal(after[:13], before)
+    assert torch.equal(after[13:], position_rules.create(name).extend(before[1:], 18))
+    theirs = AutoModelForMaskedLM.from_pretrained(made.path).eval()
+    assert type(theirs).__name__ == "RobertaForMaskedLM" and theirs.config.max_position_embeddings == 31
+    ours, tokens = made.network(), (5 + torch.arange(30) % 20)[None]
+    with torch.no_grad():
+        torch.testing.assert_close(theirs(tokens).logits[0], ours.logits(ours.hidden(tokens)[0]), rtol=1e-4, atol=1e-4)
+
+
 def test_full_attention_becomes_block_sparse(tmp_path: Path, bert: Model) -> None:
     """The same weights and another mask, with which texts of one block have the logits that they had."""
     with workspace(tmp_path / "runs"):
@@ -134,6 +154,10 @@ def test_bad_input(tmp_path: Path, bert: Model) -> None:
     with workspace(tmp_path / "runs"):
         with pytest.raises(InputError, match="no table of positions: they are 'rope'"):
             extend_positions(model=Model.open(tmp_path / "rotary"), length=30)
+        network = backbones.create("encoder_decoder", **SHAPE, **BART).network(40, 1, pad=0)
+        save_model(network, bert.path, tmp_path / "bart", {})
+        with pytest.raises(InputError, match="is an encoder-decoder"):
+            extend_positions(model=Model.open(tmp_path / "bart"), length=30)
         with pytest.raises(InputError, match="length: must be above the model's own"):
             extend_positions(model=bert, length=12)
         with pytest.raises(InputError, match="end: must lie between 0 and 1"):

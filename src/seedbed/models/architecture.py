@@ -1,9 +1,9 @@
 """What a transformer is made of, as plain data: the one description that backbones give and networks are built from.
 
-Stock classes of Hugging Face are points in this space (`families/`): BERT is post-norm with learned positions,
-ModernBERT pre-norm with rotary positions and a gated feedforward, Llama the same with root-mean-square norms and
-causal attention; T5 and BART are a bidirectional and a causal one of the same settings, and what lies between. No torch
-here, so that plans can count parameters without importing it.
+Stock classes of Hugging Face are points in this space (`families/`): BERT is post-norm with learned positions, GPT-2
+pre-norm with them and causal attention, ModernBERT pre-norm with rotary positions and a gated feedforward, Llama the
+same with root-mean-square norms and causal attention; T5 and BART are a bidirectional and a causal one of the same
+settings, and what lies between. No torch here, so that plans can count parameters without importing it.
 """
 
 from __future__ import annotations

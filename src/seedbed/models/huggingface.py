@@ -90,7 +90,7 @@ def read_network(
         names = family.names(architecture)
         given = {name: shapes[stored] for name, stored in found.items()}
         _check(folder, family, names, parameters, given, bare=bare)
-        drawn = [ours for ours, parts in names.items() if parts[0].name not in given]
+        drawn = [ours for ours, parts in names.items() if parts[0].source(given) is None]
         for ours, parameter in parameters.items():
             if ours in drawn:
                 initialize(ours, parameter, 0, architecture)
@@ -98,7 +98,10 @@ def read_network(
             row = 0
             for part in names[ours]:
                 rows = parameter[row : row + part.rows]
-                rows.copy_(read(found[part.name])[part.before :].view_as(rows))
+                source = part.source(found)
+                assert source is not None
+                value = read(found[source])
+                rows.copy_((value.T if part.transposed else value)[part.before :].view_as(rows))
                 row += part.rows
     if drawn:
         say(f"{folder}: a bare model without its head; drawn anew: {', '.join(drawn)}")
@@ -126,8 +129,10 @@ def write_network(network: Transformer, folder: Path, special: dict[str, int | N
         row, folded = 0, network.folded(ours, parameter.detach())
         for part in family.names(architecture)[ours]:
             value = folded[row : row + part.rows].reshape(part.shape or (part.rows, *folded.shape[1:]))
-            if part.before:
+            if part.before > 0:
                 value = torch.cat((value.new_zeros(part.before, *value.shape[1:]), value))
+            value = value[max(0, -part.before) :]
+            value = value.T if part.transposed else value
             for name in (part.name, *part.also):
                 tensors[name] = value.to("cpu", torch.float32, copy=True).contiguous()
             row += part.rows
@@ -194,14 +199,17 @@ def _check(
     unexpected = sorted(name for name in stored if name not in wanted and not family.ignored(name))
     if unexpected:
         raise InputError(key, f"holds tensors that its configuration has no place for: {_some(unexpected)}")
-    missing = sorted(name for name in wanted if name not in stored)
+    missing = sorted(name for name, (_, part) in wanted.items() if part.source(stored) is None)
     head = sorted(name for name, (ours, _) in wanted.items() if ours.startswith(HEAD))
     if missing and not (bare and missing == head):
         raise InputError(key, f"lacks tensors that its configuration asks for: {_some(missing)}")
-    for name, (ours, part) in wanted.items():
+    for ours, part in wanted.values():
         shape = part.shape or (part.before + part.rows, *parameters[ours].shape[1:])
-        if name in stored and stored[name] != shape:
-            raise InputError(f"{key}: {name}", f"has the shape {stored[name]}, but the configuration asks for {shape}")
+        shape = shape[::-1] if part.transposed else shape
+        source = part.source(stored)
+        if source is not None and stored[source] != shape:
+            problem = f"has the shape {stored[source]}, but the configuration asks for {shape}"
+            raise InputError(f"{key}: {source}", problem)
 
 
 def _some(names: list[str], limit: int = 5) -> str:

@@ -44,8 +44,8 @@ def attach_decoder(
 
     The head before the encoder's output embedding, if it has one (BERT's), is left out: the decoder's states are
     multiplied with the embedding. Embeddings of token types become part of those of positions, of which the decoder has
-    a copy. A model of BERT's class becomes one of BART's, unless interleaved; the small number in the norms is then
-    BART's. Not here: SixT+'s encoder without a residual in one of its last layers.
+    a copy. A model of BERT's class or RoBERTa's becomes one of BART's, unless interleaved; the small number in the
+    norms is then BART's. Not here: SixT+'s encoder without a residual in one of its last layers.
     """
     from seedbed.models.save import save_model
     from seedbed.models.transformer import Transformer
@@ -126,8 +126,8 @@ def _encoder(
     types = weights.get("type_embedding.weight")
     if places is not None:
         places = places if types is None else places + types[0]
-        unused = places.new_zeros(architecture.position_offset - given.position_offset, places.shape[1])
-        found["position_embedding.weight"] = torch.cat((unused, places))
+        unused = places.new_zeros(architecture.position_offset, places.shape[1])
+        found["position_embedding.weight"] = torch.cat((unused, places[given.position_offset :]))
     elif types is not None:
         raise InputError("model", "has token types and no table of positions that could take them in")
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seedbed.core.errors import unknown_key
-from seedbed.models.families import albert, bart, bert, electra, llama, longformer, modernbert, own, t5
+from seedbed.models.families import albert, bart, bert, electra, gpt2, llama, longformer, modernbert, own, roberta, t5
 from seedbed.models.families.base import Family, Part
 
 if TYPE_CHECKING:
@@ -16,12 +16,16 @@ STOCK: tuple[Family, ...] = (
     electra.Electra(),
     albert.Albert(),
     longformer.Longformer(),
+    roberta.Roberta(),
     modernbert.ModernBert(),
     llama.Llama(),
+    gpt2.Gpt2(),
     t5.T5(),
     bart.Bart(),
 )
-FAMILIES: dict[str, Family] = {family.model_type: family for family in (*STOCK, own.Own())}
+# Other names of a stock class, which are read and not written.
+NAMESAKES: tuple[Family, ...] = (roberta.Roberta("xlm-roberta", 30522), roberta.Roberta("camembert", 30522))
+FAMILIES: dict[str, Family] = {family.model_type: family for family in (*STOCK, *NAMESAKES, own.Own())}
 
 
 def family_of(architecture: Architecture) -> Family:

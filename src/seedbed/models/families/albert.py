@@ -68,8 +68,7 @@ class Albert:
 
     def names(self, architecture: Architecture) -> dict[str, tuple[Part, ...]]:
         return {
-            ours: tuple(part._replace(name=_renamed(part.name)) for part in parts)
-            for ours, parts in Bert().names(architecture).items()
+            ours: tuple(part.renamed(_renamed) for part in parts) for ours, parts in Bert().names(architecture).items()
         }
 
     def ignored(self, name: str) -> bool:

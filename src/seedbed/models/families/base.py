@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from seedbed.core.errors import InputError
@@ -23,14 +24,26 @@ HF_ACTIVATIONS = {
 
 class Part(NamedTuple):
     """A tensor in the folder that makes up `rows` rows of one of our parameters; its shape where it is not theirs.
-    `before`: rows of its own ahead of them, which are written as zeros and not read. `also`: tensors that are written
-    as copies of it."""
+    `before`: rows of its own ahead of them, which are written as zeros and not read; below zero, how many of ours are
+    not written. `also`: tensors that are written as copies of it. `instead`: a tensor that is read in its place where
+    there is one. `transposed`: its rows are our columns."""
 
     name: str
     rows: int
     shape: tuple[int, ...] | None = None
     before: int = 0
     also: tuple[str, ...] = ()
+    instead: str | None = None
+    transposed: bool = False
+
+    def renamed(self, rename: Callable[[str], str]) -> Part:
+        """The same with other names."""
+        instead = None if self.instead is None else rename(self.instead)
+        return self._replace(name=rename(self.name), also=tuple(map(rename, self.also)), instead=instead)
+
+    def source(self, stored: Container[str]) -> str | None:
+        """The tensor that it is read from; None if there is none."""
+        return next((name for name in (self.instead, self.name) if name is not None and name in stored), None)
 
 
 class Family(Protocol):
@@ -134,6 +147,12 @@ def special_config(architecture: Architecture, *names: str) -> dict[str, int | N
 
 def hf_activation(name: str) -> str:
     return next(theirs for theirs, ours in HF_ACTIVATIONS.items() if ours == name)
+
+
+def output_bias(name: str, copy: str, architecture: Architecture) -> Part:
+    """The bias of the logits in classes that have it twice: they compute with the copy, which is the same tensor only
+    where the output embedding is the input's."""
+    return Part(name, architecture.vocabulary_size, also=() if architecture.tied else (copy,), instead=copy)
 
 
 def with_bias(names: dict[str, tuple[Part, ...]], shapes: dict[str, tuple[int, ...]]) -> dict[str, tuple[Part, ...]]:

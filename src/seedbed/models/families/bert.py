@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from seedbed.models.families.base import Config, Part, hf_activation, special_config, with_bias
+from seedbed.models.families.base import Config, Part, hf_activation, output_bias, special_config, with_bias
 
 if TYPE_CHECKING:
     from seedbed.models.architecture import Architecture
@@ -95,14 +95,14 @@ class Bert:
         e, head = "bert.embeddings.", "cls.predictions."
         found: dict[str, tuple[Part, ...]] = {
             "embedding.weight": (Part(e + "word_embeddings.weight", a.vocabulary_size),),
-            "position_embedding.weight": (Part(e + "position_embeddings.weight", a.max_length),),
+            "position_embedding.weight": (Part(e + "position_embeddings.weight", a.max_length + a.position_offset),),
             "type_embedding.weight": (Part(e + "token_type_embeddings.weight", a.token_types),),
             "embedding_norm.weight": (Part(e + "LayerNorm.weight", a.table_width),),
             "embedding_projection.weight": (Part("bert.embeddings_project.weight", a.width),),  # of an ELECTRA alone
             "head_dense.weight": (Part(head + "transform.dense.weight", a.table_width),),
             "head_norm.weight": (Part(head + "transform.LayerNorm.weight", a.table_width),),
             "output_embedding.weight": (Part(head + "decoder.weight", a.vocabulary_size),),
-            "output_bias": (Part(head + "bias", a.vocabulary_size),),
+            "output_bias": (output_bias(head + "bias", head + "decoder.bias", a),),
         }
         for index in range(a.layers):
             ours, theirs = f"layers.{index}.", f"bert.encoder.layer.{index}."

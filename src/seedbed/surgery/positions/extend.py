@@ -48,14 +48,16 @@ def extend_positions(
     if table is None:
         problem = f"has no table of positions: they are '{architecture.positions}'"
         raise InputError("model", problem, value=str(model.path), allowed="models of BERT's kind (positions: learned)")
-    old = architecture.max_length
+    if architecture.decoder_layers:
+        raise InputError("model", "is an encoder-decoder, which has two tables of positions", value=str(model.path))
+    old, unused = architecture.max_length, architecture.position_offset
     if length <= old:
         raise InputError("length", "must be above the model's own", value=length, allowed=f"above {old}")
-    table_PD = table.weight.detach()
+    unused_UD, table_PD = table.weight.detach()[:unused], table.weight.detach()[unused:]
     new_ND = rule.extend(table_PD, length - old)
     assert new_ND.shape == (length - old, architecture.table_width) and bool(torch.isfinite(new_ND).all())
-    longer = Embedding(length, architecture.table_width)
-    longer.weight = torch.nn.Parameter(torch.cat((table_PD, new_ND)))
+    longer = Embedding(unused + length, architecture.table_width)
+    longer.weight = torch.nn.Parameter(torch.cat((unused_UD, table_PD, new_ND)))
     network.position_embedding, network.max_length = longer, length
     network.architecture = _longer(architecture, length, sparse)
     context.say(f"{length:,} positions, of which the first {old:,} are the model's own")
