@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seedbed.core.counters import integers, key, uniform
 from seedbed.models.encoding import Coder, Row
 from seedbed.surgery.substitution import with_weights
 
@@ -88,6 +89,10 @@ class MergedBatch:
     rows: list[WordRow]
     merges: BatchMerges
 
+    @classmethod
+    def of(cls, rows: list[WordRow]) -> MergedBatch:
+        return cls(rows, BatchMerges(Counter(word for row in rows for word in row.words)))
+
     def units(self, share: float) -> list[list[Ids]]:
         """Of each row, after the merges that take away this share of what all of them do."""
         number = self.merges.number(share)
@@ -101,32 +106,86 @@ class MergedBatch:
 
 def merged_batches(rows: Sequence[WordRow], size: int) -> list[MergedBatch]:
     """The rows in their order, so many at a time."""
-    groups = [list(rows[start : start + size]) for start in range(0, len(rows), size)]
-    return [MergedBatch(group, BatchMerges(Counter(word for row in group for word in row.words))) for group in groups]
+    return [MergedBatch.of(list(rows[start : start + size])) for start in range(0, len(rows), size)]
 
 
-def predict(
-    classifier: Classifier, batches: Sequence[MergedBatch], coder: Coder, pooling: str, share: float, embed: Embed
-) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (N, C), and how many units each text has (N). Units of one token keep its embedding (in the authors' code
-    those too are predicted)."""
-    import torch
+def whole_lengths(rows: Sequence[WordRow]) -> np.ndarray:
+    """How many tokens each text has (N), without those that the tokenizer puts around it."""
+    return np.array([sum(map(len, row.words)) for row in rows])
 
-    logits, lengths = [], []
-    network: Any = classifier.network
-    table_VD = network.embedding.weight
-    for batch in batches:
-        units = batch.units(share)
+
+@dataclass(frozen=True)
+class UnitReader:
+    """How a classifier reads rows of units: units of one token keep its embedding (in the authors' code those too are
+    predicted), the others get one from `embed`."""
+
+    coder: Coder
+    pooling: str
+    embed: Embed
+
+    def logits(self, classifier: Classifier, units: list[list[Ids]]) -> torch.Tensor:
+        """(N, C), one item a row. Gradients flow to all weights but the embeddings."""
+        import torch
+
+        network: Any = classifier.network
+        table_VD = network.embedding.weight
         new = sorted({unit for row in units for unit in row if len(unit) > 1})
         places = {unit: len(table_VD) + number for number, unit in enumerate(new)}
         rows: list[Row] = [
-            coder.whole_row([places.get(unit, unit[0]) for unit in row], item, pooling, "")
+            self.coder.whole_row([places.get(unit, unit[0]) for unit in row], item, self.pooling, "")
             for item, row in enumerate(units)
         ]
+        weights = {}
+        # In full precision also where training is not, so that a unit has one embedding in training and test.
+        with torch.no_grad(), torch.autocast(table_VD.device.type, enabled=False):
+            if new:
+                weights = {"embedding.weight": torch.cat((table_VD, self.embed(new)["input"]))}
+        found: torch.Tensor = with_weights(network, weights, partial(_logits, classifier, rows))
+        return found
+
+
+@dataclass
+class MergedTraining:
+    """What `finetune` reads batches by so that each is merged by itself, to a share of its own (for `shares` see
+    `DynamicTokenization`). Shares are a function of the seed and the step. `tokens_N` and `units_N` count what there
+    was of each training text before and after its merges, through all epochs."""
+
+    reader: UnitReader
+    shares: Sequence[float] | None
+    seed: int
+    texts: int
+    steps: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.tokens_N, self.units_N = np.zeros((2, self.texts), dtype=np.int64)
+
+    def __call__(self, classifier: Classifier, rows: Sequence[Row]) -> torch.Tensor:
+        units = MergedBatch.of(rows).units(self.share(self.steps))  # type: ignore[arg-type]  # rows are `WordRow`s
+        self.steps += 1
+        for row, merged in zip(rows, units, strict=True):
+            self.tokens_N[row.items_S] += sum(map(len, merged))
+            self.units_N[row.items_S] += len(merged)
+        return self.reader.logits(classifier, units)
+
+    def share(self, step: int) -> float:
+        """Drawn evenly from `shares`, or from the whole of [0, 1)."""
+        stream = key(self.seed, "merged training")
+        if self.shares is None:
+            return float(uniform(stream, step))
+        return self.shares[int(integers(stream, len(self.shares), step))]
+
+
+def predict(
+    classifier: Classifier, batches: Sequence[MergedBatch], reader: UnitReader, share: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (N, C), and how many units each text has (N)."""
+    import torch
+
+    logits, lengths = [], []
+    for batch in batches:
+        units = batch.units(share)
         with torch.no_grad():
-            weights = {"embedding.weight": torch.cat((table_VD, embed(new)["input"]))} if new else {}
-            found: torch.Tensor = with_weights(network, weights, partial(_logits, classifier, rows))
-        logits.append(found.float().cpu().numpy())
+            logits.append(reader.logits(classifier, units).float().cpu().numpy())
         lengths += [len(row) for row in units]
     return np.concatenate(logits), np.array(lengths)
 

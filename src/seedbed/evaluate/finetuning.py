@@ -106,8 +106,10 @@ def finetune(
     training: Training,
     seed: int,
     pad: int,
+    read: Callable[[Classifier, Sequence[Row]], torch.Tensor] | None = None,
 ) -> Classifier:
-    """Train the whole network and a new linear layer on labeled spans; `labels` by item."""
+    """Train the whole network and a new linear layer on labeled spans; `labels` by item. `read` gives the logits of a
+    batch's spans and is called once a step; without it they are the classifier's."""
     import torch
     import torch.nn.functional as F
 
@@ -120,7 +122,7 @@ def finetune(
     def loss(chosen: np.ndarray) -> torch.Tensor:
         group = [rows[index] for index in chosen]
         targets_S = torch.from_numpy(labels[np.concatenate([row.items_S for row in group])]).to(device)
-        return F.cross_entropy(classifier.logits(group), targets_S)
+        return F.cross_entropy((read or Classifier.logits)(classifier, group), targets_S)
 
     lengths = np.array([len(row.ids) for row in rows])
     train(network, [weight_CD, bias_C], loss, lengths, training=training, seed=seed)
