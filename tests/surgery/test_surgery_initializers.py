@@ -59,6 +59,15 @@ def test_random_is_as_a_new_network(changes: dict[str, Change]) -> None:
     assert not torch.equal(found["input"], found["output"])
 
 
+def test_random_is_as_a_new_network_of_the_first_t5(tmp_path: Path) -> None:
+    """Whose output embedding begins larger, since hidden states are divided before it."""
+    old = make_tokenizer(tmp_path / "old", "bpe", TEXTS, "seq2seq", 460)
+    t5 = {"tied": False, "gated": False, "activation": "relu", "scaled_output": True}
+    found = initialize(make_change(make_model(tmp_path / "model", "encoder_decoder", old, **t5), old), "random")
+    assert float(found["input"].std()) == pytest.approx(0.02, rel=0.05)
+    assert float(found["output"].std()) == pytest.approx(1.0, rel=0.05)
+
+
 def test_gaussian_has_mean_and_covariance() -> None:
     dice = torch.Generator().manual_seed(1)
     old_VD = torch.randn(50, 4, generator=dice) @ torch.randn(4, 4, generator=dice) + torch.tensor([1.0, 0, -2, 5])

@@ -36,6 +36,8 @@ from seedbed.vocabulary.byte_level import read
 from seedbed.vocabulary.counts import count_words
 
 TEXTS = made_texts()
+OBJECTIVES = {"decoder": "clm", "encoder": "mlm", "encoder_decoder": "span_corruption"}
+STYLES = {"encoder_decoder": "seq2seq"}
 BERT = {"norm": "post", "positions": "learned", "gated": False, "bias": True}
 
 
@@ -203,18 +205,23 @@ def test_distance() -> None:
 
 @pytest.mark.parametrize(
     ("backbone", "kind", "options"),
-    [("decoder", "bpe", {"tied": False}), ("decoder", "sentencepiece", {}), ("encoder", "wordpiece", BERT)],
+    [
+        ("decoder", "bpe", {"tied": False}),
+        ("decoder", "sentencepiece", {}),
+        ("encoder", "wordpiece", BERT),
+        ("encoder_decoder", "bpe", {"tied": False}),
+    ],
 )
 def test_the_loss_is_that_of_a_network_with_these_tables(
     backbone: str, kind: str, options: dict[str, Any], candidates: Candidates, tmp_path: Path
 ) -> None:
     from dataclasses import replace
 
-    tokenizer = make_tokenizer(tmp_path / "t", kind, TEXTS, backbone)
+    tokenizer = make_tokenizer(tmp_path / "t", kind, TEXTS, STYLES.get(backbone, backbone), 460)
     model = make_model(tmp_path / "model", backbone, tokenizer, extra_rows=4, **options)
-    frozen = fitting.Frozen(model, torch.device("cpu"), lambda line: None)
+    objective = objectives.create(OBJECTIVES[backbone])
+    frozen = fitting.Frozen(model, torch.device("cpu"), lambda line: None, objective.wanted_tokens())
     how = fitting.How(2, 0, 1e-3, 4, 24, 400, 80, Noise(1e-4, 1.0), 0.5, 3)
-    objective = objectives.create("clm" if backbone == "decoder" else "mlm")
     sampled = fitting.draw(frozen, objective, candidates, Windows(TEXTS), how, 1)
     before, special = tokenizer.vocabulary(), len(frozen.special)
     assert before.tokens[frozen.same("a")] in ("a", "##a"), "not its byte"
@@ -276,3 +283,23 @@ def test_rows_are_framed_and_cut_down(candidates: Candidates, tmp_path: Path) ->
         if int(sampled.same_N[number]) >= 0:
             assert pieces == [int(sampled.same_N[number])]
     assert 10 < int((sampled.same_N >= 0).sum()) < 150
+
+
+def test_sentinels_stay_in_every_vocabulary(candidates: Candidates, tmp_path: Path) -> None:
+    """Behind the roles, in order, as special tokens with their old rows; a text ends as the encoder knows it to."""
+    tokenizer = make_tokenizer(tmp_path / "t", "bpe", TEXTS, "seq2seq", 460)
+    model = make_model(tmp_path / "model", "encoder_decoder", tokenizer)
+    objective = objectives.create("span_corruption")
+    frozen = fitting.Frozen(model, torch.device("cpu"), lambda line: None, objective.wanted_tokens())
+    vocabulary = tokenizer.vocabulary()
+    assert frozen.special == [vocabulary.pad, vocabulary.unk, vocabulary.eos, *vocabulary.sentinels]
+    assert frozen.frame == ([], [frozen.special.index(vocabulary.eos)])
+    how = fitting.How(2, 0, 1e-3, 4, 24, 400, 80, Noise(1e-4, 1.0), 0.5, 3)
+    sampled = fitting.draw(frozen, objective, candidates, Windows(TEXTS), how, 1)
+    examples, first = sampled.examples, frozen.special.index(vocabulary.sentinels[0])
+    assert bool((examples.targets_T == first).any()) and bool((examples.tokens_BL == first).any())
+    assert bool((examples.targets_T >= len(frozen.special)).any()), "and ordinary tokens of the sampled vocabulary"
+    assert 4 * 12 < sampled.read <= 4 * 24
+    without = fitting.Frozen(model, torch.device("cpu"), lambda line: None)
+    with pytest.raises(InputError, match="the tokenizer has no sentinels"):
+        fitting.draw(without, objective, candidates, Windows(TEXTS), how, 1)

@@ -24,14 +24,15 @@ OTHER = made_texts(4)
 SMALL = {"steps": 20, "mimicry": 20, "lr": 5e-3, "rows": 4, "length": 24, "size": 512, "subsample": 60, "layers": 1}
 
 
-def train(folder: Path, model: Any, objective: str = "clm", **parameters: Any) -> TokenizerHypernetwork:
+def train(folder: Path, model: Any, objective: Any = "clm", **parameters: Any) -> TokenizerHypernetwork:
     """The step, without a store; its counts are an attribute."""
     folder.mkdir(parents=True)
     (folder / "made").mkdir()
     corpus = make_corpus(folder / "corpus", TEXTS)
     lines: list[str] = []
     context = StepContext(folder / "made", "hypernetwork", {}, say=lines.append)
-    given = {"corpus": corpus, "objective": objectives.create(objective), "precision": "fp32", **SMALL, **parameters}
+    built = objectives.parse(objective).build()
+    given = {"corpus": corpus, "objective": built, "precision": "fp32", **SMALL, **parameters}
     train_tokenizer_hypernetwork.function(context, model=model, **given)  # type: ignore[arg-type]
     found = TokenizerHypernetwork(folder / "made")
     found.seen, found.lines = context.counts, lines  # type: ignore[attr-defined]
@@ -73,6 +74,58 @@ def test_a_hypernetwork_learns_what_a_model_wants(
     changed = change_with(model, new, tmp_path / "changed", initializers.get("zett").target(made))
     plain = torch.from_numpy(~new.vocabulary().special_V)
     assert torch.equal(changed.network().embedding.weight[plain], found["input"][plain])
+
+
+@pytest.fixture(scope="module")
+def writer(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """An untied encoder-decoder with sentinels."""
+    root = tmp_path_factory.mktemp("writer")
+    old = make_tokenizer(root / "old", "bpe", TEXTS, "seq2seq", 460)
+    return make_model(root / "model", "encoder_decoder", old, tied=False)
+
+
+def test_an_encoder_decoder(writer: Any, tmp_path: Path) -> None:
+    """It learns by span corruption, and gives the model another vocabulary, in which sentinels have their old rows."""
+    made = train(tmp_path / "h", writer, "span_corruption", residual=True, steps=25)
+    counts = made.seen  # type: ignore[attr-defined]
+    assert counts["held_out"]["loss"] < counts["held_out"]["loss_of_pieces"] - 0.02, counts
+    assert 25 * 4 * 24 >= counts["tokens"] > 25 * 4 * 12 and counts["flops"] > 1e6
+    new = make_tokenizer(tmp_path / "new", "unigram", OTHER, "seq2seq", 300)
+    zett = initializers.get("zett").target(made)
+    found = zett.initialize(make_change(writer, new))
+    changed = change_with(writer, new, tmp_path / "changed", zett).network()
+    plain = torch.from_numpy(~new.vocabulary().special_V)
+    for name, table, old in (
+        ("input", changed.embedding, writer.network().embedding),
+        ("output", changed.output_embedding, writer.network().output_embedding),
+    ):
+        assert torch.equal(table.weight[plain], found[name][plain])
+        sentinels = list(new.vocabulary().sentinels), list(writer.tokenizer().vocabulary().sentinels)
+        assert len(sentinels[0]) == 100 and torch.equal(table.weight[sentinels[0]], old.weight[sentinels[1]])
+
+
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [
+        ("clm", "objective: trains networks with causal attention.*span_corruption for an encoder-decoder"),
+        ("mlm", "objective: trains networks with bidirectional attention.*span_corruption"),
+        ("ul2", "objective: does not only predict tokens of plain texts"),
+        ({"back_translation": {"languages": {"a": "<a>", "b": "<b>"}}}, "objective: does not only predict tokens"),
+        ({"span_corruption": {"mode": "[X]"}}, "mode: the tokenizer has no such token"),
+    ],
+    ids=["clm", "mlm", "ul2", "back_translation", "mode"],
+)
+def test_what_does_not_train_an_encoder_decoder(objective: Any, message: str, writer: Any, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="(?s)" + message):
+        train(tmp_path / "h", writer, objective)
+
+
+def test_an_encoder_decoder_without_sentinels(tmp_path: Path) -> None:
+    """Is refused before the corpus is read."""
+    old = make_tokenizer(tmp_path / "old", "bpe", TEXTS, "decoder")
+    model = make_model(tmp_path / "model", "encoder_decoder", old)
+    with pytest.raises(InputError, match="span_corruption: the tokenizer has no sentinels"):
+        train(tmp_path / "h", model, "span_corruption", corpus=None)
 
 
 def test_the_same_again(models: dict[str, Any], tmp_path: Path) -> None:

@@ -174,7 +174,7 @@ def check_network(objective: Objective, network: Any, length: int) -> None:
         raise InputError(
             "objective",
             f"trains networks with {objective.attention} attention, and the model's is {network.attention}",
-            fix="objective mlm for an encoder, clm for a decoder",
+            fix="objective mlm for an encoder, clm for a decoder, span_corruption for an encoder-decoder",
         )
     if length > network.max_length:
         raise InputError(

@@ -5,6 +5,7 @@ Shapes: B rows, L columns, M columns of a decoder, T targets.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
@@ -31,7 +32,7 @@ class Load:
         found = cls()
         for examples in passes:
             rows, length = examples.tokens_BL.shape
-            written = 0 if examples.decoder is None else examples.decoder.tokens_BM.size
+            written = 0 if examples.decoder is None else math.prod(examples.decoder.tokens_BM.shape)
             found += cls(rows * length, rows * length**2, written, examples.num_targets)
         return found
 

@@ -22,9 +22,9 @@ class ContextualDistillation:
 
     snippets, length: so many windows of so many tokens for each token, one a document. Tokens that both vocabularies
     have are copied; tokens that the corpus lacks are the mean of their pieces' rows, and so are output embeddings that
-    are not tied. The idea is taken from the paper's abstract and the authors' page; which layer they read is not known
-    to us. Hidden states have another length than embeddings (that of the last norm), so a row is
-    scaled to the mean length of the old rows, unless `rescale` is false: that is ours.
+    are not tied. Of an encoder-decoder the states are its encoder's. The idea is taken from the paper's abstract and
+    the authors' page; which layer they read is not known to us. Hidden states have another length than embeddings (that
+    of the last norm), so a row is scaled to the mean length of the old rows, unless `rescale` is false: that is ours.
     """
 
     def __init__(

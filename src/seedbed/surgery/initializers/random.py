@@ -26,6 +26,9 @@ class Random:
         found = {}
         for name, old_VD in change.embeddings.items():
             new_ND = torch.empty(len(change.same_N), old_VD.shape[1])
-            initialize("embedding.weight", new_ND, key(change.seed, "vocabulary", name), architecture)
+            # The name decides the deviation: that of T5's output embedding is another one. For all other networks the
+            # name is the input's, since numbers are drawn by it.
+            path = architecture.output_table if name == "output" and architecture.scaled_output else "embedding.weight"
+            initialize(path, new_ND, key(change.seed, "vocabulary", name), architecture)
             found[name] = new_ND
         return found

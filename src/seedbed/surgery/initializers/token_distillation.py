@@ -36,7 +36,7 @@ class TokenDistillation:
     for the batch, which has one row there; with few texts or a small network the rate may have to be higher. Rows begin
     as the mean of their pieces, and stay so where the corpus lacks the token. Tokens that both vocabularies have are
     copied. Output embeddings that are not tied are the mean of the pieces; the authors' code can learn them by
-    prediction.
+    prediction. Of an encoder-decoder the states are its encoder's.
 
     Runs on the CPU, in float32; memory is that of the network and of one batch's states. Not implemented: texts that
     the model writes itself, hidden states of another layer than the last, losses on logits, a window with several new

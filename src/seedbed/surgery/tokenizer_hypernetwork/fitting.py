@@ -7,7 +7,7 @@ vocabulary, V old tokens, D width, P pieces.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +18,18 @@ from seedbed.core.counters import generator, key
 from seedbed.core.errors import InputError
 from seedbed.data.batch import Batch
 from seedbed.models.scoring import settled
+from seedbed.objectives.load import Load
 from seedbed.optim.tool import ToolOptimizer
 from seedbed.surgery.initializers.subtokens import mean_of_pieces
 from seedbed.surgery.substitution import with_weights
 from seedbed.surgery.tokenizer_hypernetwork.network import EmbeddingPredictor, Tables, arrays
 from seedbed.surgery.tokenizer_hypernetwork.sampling import Candidates, Noise, Windows, sample_tokenizer
+<<<<<<< HEAD
 from seedbed.surgery.vocabulary.change import TABLES, tables_of
+=======
+from seedbed.surgery.vocabulary.change import TABLES, check_fit, tables_of
+from seedbed.surgery.vocabulary.contexts import frame
+>>>>>>> wt-zett
 from seedbed.surgery.vocabulary.match import by_surface
 from seedbed.surgery.vocabulary.pieces import Decomposer
 from seedbed.vocabulary.artifact import Vocabulary
@@ -40,9 +46,14 @@ _EVERY = 50  # steps between lines of progress
 
 
 class Frozen:
-    """A model as training sees it: its network, of which nothing learns, its tables, and its pieces of any surface."""
+    """A model as training sees it: its network, of which nothing learns, its tables, and its pieces of any surface.
 
-    def __init__(self, model: Model, device: torch.device, say: Callable[[str], None]) -> None:
+    `special` are the old ids of special tokens, which come first in every sampled vocabulary: those with a role, and
+    those of `named` that the tokenizer has."""
+
+    def __init__(
+        self, model: Model, device: torch.device, say: Callable[[str], None], named: Iterable[str] = ()
+    ) -> None:
         tokenizer = model.tokenizer()
         self.vocabulary = tokenizer.vocabulary()
         self.network = model.network(device, say)
@@ -51,8 +62,11 @@ class Frozen:
         settled(self.network)
         self.old: Tables = tables_of(self.network, self.vocabulary.size)
         roles = {role: getattr(self.vocabulary, role) for role in ROLES}
-        self.special = list(dict.fromkeys(index for index in roles.values() if index is not None))
+        by_name = {token: index for index, token in enumerate(self.vocabulary.tokens)}
+        wanted = [*roles.values(), *(by_name.get(token) for token in named)]
+        self.special = list(dict.fromkeys(index for index in wanted if index is not None))
         self.places = {role: None if index is None else self.special.index(index) for role, index in roles.items()}
+        self.frame = frame(self.places, with_decoder=self.network.decoder is not None)
         self.plain_K = torch.from_numpy(np.flatnonzero(~self.vocabulary.special_V)).to(device)
         self._decomposer, self._pieces = Decomposer(tokenizer), dict[str, tuple[int, ...]]()
         self._ids = by_surface(tokenizer)
@@ -104,6 +118,7 @@ class Sampled:
     pieces_P: Tensor
     token_P: Tensor
     same_N: Tensor
+    read: int  # tokens of its texts
 
     @property
     def tokens(self) -> int:
@@ -126,7 +141,7 @@ def draw(
     """A tokenizer, and texts cut by it. The vocabulary is cut down to the tokens of these texts and random others, at
     least `subsample` together, as the authors do; special tokens come first."""
     tokenizer = sample_tokenizer(candidates, how.size, how.noise, how.seed, step)
-    first, last = _frame(frozen)
+    first, last = frozen.frame
     room = how.length - len(first) - len(last)
     rows = [ids[:room] for ids in tokenizer.encode(windows.draw(how.seed, step, how.rows, _CHARACTERS * how.length))]
     used = np.unique(np.concatenate([np.array(row, dtype=np.int64) for row in rows]))
@@ -141,7 +156,7 @@ def draw(
     device = frozen.old["input"].device
     pieces_P, token_P = arrays([frozen.pieces(text) for text in texts])
     same_N = torch.tensor([frozen.same(text) for text in texts], dtype=torch.int64)
-    return Sampled(examples.to(device), pieces_P.to(device), token_P.to(device), same_N.to(device))
+    return Sampled(examples.to(device), pieces_P.to(device), token_P.to(device), same_N.to(device), batch.num_tokens)
 
 
 def fit(
@@ -173,11 +188,10 @@ def fit(
         total = loss.sum / max(loss.count, 1) + how.similarity * distance(made, frozen.old, sampled.same_N)
         _step(optimizer, total, "training", step)
         found.losses.append(float(loss.sum.detach()) / max(loss.count, 1))
-        positions, segments_BL = sampled.examples.tokens_BL.numel(), sampled.examples.segments_BL
-        found.tokens += positions if segments_BL is None else int((segments_BL >= 0).sum())
+        found.tokens += sampled.read
         architecture = replace(frozen.network.architecture, vocabulary_size=sampled.tokens)
         found.flops += predictor.sizes.flops(len(sampled.pieces_P), sampled.tokens)
-        found.flops += architecture.flops_per_token(how.length, loss.count / positions) * positions
+        found.flops += Load.of([sampled.examples]).flops(architecture, objective)
         if (step + 1) % _EVERY == 0:
             say(f"step {step + 1} of {how.steps}, loss {np.mean(found.losses[-_EVERY:]):.4f}")
     return found
@@ -227,14 +241,6 @@ def _step(optimizer: ToolOptimizer, loss: Tensor, phase: str, step: int) -> floa
 def _drawn(number: int, how: How, step: int) -> Tensor:
     """Which of the old tokens a step of mimicry takes, each at most once."""
     return torch.from_numpy(generator(how.seed, "mimicry", step).permutation(number)[: how.subsample])
-
-
-def _frame(frozen: Frozen) -> tuple[list[int], list[int]]:
-    """What begins and ends a row: as texts do, [CLS] and [SEP] for an encoder, <s> for a decoder."""
-    places = frozen.places
-    begins, ends = (places["bos"], None) if places["cls"] is None else (places["cls"], places["sep"])
-    first, last = ([] if place is None else [place] for place in (begins, ends))
-    return first, last
 
 
 def _batch(rows: list[list[int]], how: How, step: int, frozen: Frozen) -> Batch:

@@ -14,8 +14,10 @@ from seedbed.corpus.artifact import HELD_OUT_SPLITS, Corpus
 from seedbed.models.artifact import Model
 from seedbed.objectives import Objective, objectives
 from seedbed.objectives.base import check_network
+from seedbed.objectives.prediction import TokenPrediction
 from seedbed.surgery.tokenizer_hypernetwork.artifact import TokenizerHypernetwork
 from seedbed.surgery.tokenizer_hypernetwork.sizes import Sizes
+from seedbed.vocabulary.artifact import SENTINELS
 
 if TYPE_CHECKING:
     from seedbed.surgery.tokenizer_hypernetwork.fitting import Frozen
@@ -59,16 +61,18 @@ def train_tokenizer_hypernetwork(
     corpus' words by frequency times bytes, after noise of random strength. Texts are cut by it, the hypernetwork gives
     embeddings to its tokens, and the loss of the frozen model with these embeddings teaches the hypernetwork. `mimicry`
     steps come first, in which it learns to give old tokens their own embeddings; later `similarity` times the distance
-    of tokens that both vocabularies have is added to the loss. Special tokens keep their embeddings.
+    of tokens that both vocabularies have is added to the loss. Special tokens keep their embeddings: those with a role,
+    and what the objective needs, such as sentinels.
 
-    model: an encoder (objective: mlm) or a decoder (clm), tied or not, with its tokenizer; it is not changed. corpus:
-    text like the model's own; at most `sample_mb` megabytes, drawn by a hash, are held in memory, 2% held out. rows,
-    length: of a step. size: of the sampled vocabularies; the model's own by default. subsample: at least so many of
-    their tokens are there in a step, those of its texts and random others. noise: median and log-deviation of the
-    noise's own deviation, as in the authors' settings. residual: the mean of the pieces is the beginning, and the
-    hypernetwork gives what is added to it (ours; no mimicry then). hidden, layers, pieces: of the hypernetwork
-    (`network.EmbeddingPredictor`); hidden is the model's width by default, pieces the most that are read of a token.
-    precision: of the model's passes; the hypernetwork computes in fp32.
+    model: an encoder (objective: mlm), a decoder (clm) or an encoder-decoder (span_corruption), tied or not, with its
+    tokenizer; it is not changed. objective: one that predicts tokens, without modules of its own. corpus: text like the
+    model's own; at most `sample_mb` megabytes, drawn by a hash, are held in memory, 2% held out. rows, length: of a
+    step. size: of the sampled vocabularies; the model's own by default. subsample: at least so many of their tokens are
+    there in a step, those of its texts and random others. noise: median and log-deviation of the noise's own deviation,
+    as in the authors' settings. residual: the mean of the pieces is the beginning, and the hypernetwork gives what is
+    added to it (ours; no mimicry then). hidden, layers, pieces: of the hypernetwork (`network.EmbeddingPredictor`);
+    hidden is the model's width by default, pieces the most that are read of a token. precision: of the model's passes;
+    the hypernetwork computes in fp32.
 
     The counts say what it cost: `steps`, `tokens`, `seconds`, and `flops`, which count the model's passes as if all its
     weights learned (by a third too much), and not the check at the end: `held_out` has the loss on texts and tokenizers
@@ -93,8 +97,8 @@ def train_tokenizer_hypernetwork(
     check_rate("similarity", similarity)
     _check_length(length)
     place, started = find_device(device), time.monotonic()
-    frozen = fitting.Frozen(model, place, context.say)
-    check_network(objective, frozen.network, length)
+    frozen = fitting.Frozen(model, place, context.say, _named(objective))
+    _check_objective(objective, frozen, length)
     texts, held_out = _texts(corpus if isinstance(corpus, list) else [corpus], sample_mb, seed)
     candidates = sampling.count_candidates(count_words(texts))
     how = fitting.How(
@@ -169,6 +173,28 @@ def _texts(corpora: list[Corpus], sample_mb: float, seed: int) -> tuple[list[str
         raise InputError("corpus", "holds no text to train on", value=[str(corpus.path) for corpus in corpora])
     held_out = [text for name in sorted(drawn.held_out) for text in drawn.held_out[name].texts() if text.strip()]
     return texts, held_out or texts
+
+
+def _named(objective: Objective) -> list[str]:
+    """The special tokens that it needs by name. What writes a text for a damaged one may take a sentinel for a mask,
+    which it does not name."""
+    writes = objective.attention in ("encoder-decoder", "prefix")
+    return [*objective.wanted_tokens(), *(SENTINELS if writes else [])]
+
+
+def _check_objective(objective: Objective, frozen: Frozen, length: int) -> None:
+    """Raises InputError if it does not train such a model, or not in this way: with no tasks and modules of its own,
+    rows without sources, and the special tokens that the model's tokenizer has."""
+    check_network(objective, frozen.network, length)
+    more = not isinstance(objective, TokenPrediction) and type(objective).prepare is not Objective.prepare
+    if more or objective.wanted_sources():
+        raise InputError(
+            "objective",
+            "does not only predict tokens of plain texts, as a hypernetwork needs it",
+            value=type(objective).__name__,
+            fix="objective mlm for an encoder, clm for a decoder, span_corruption for an encoder-decoder",
+        )
+    objective.bind(frozen.vocabulary)
 
 
 def _check_length(length: int) -> None:

@@ -5,7 +5,7 @@ Shapes: B rows, L tokens of a row as the old tokenizer has it, K tokens with a n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from seedbed.core.checks import check_counts
 from seedbed.core.errors import InputError
 from seedbed.surgery.vocabulary.pieces import decompose
 from seedbed.surgery.vocabulary.words import texts_of
+from seedbed.vocabulary.roles import ROLES
 
 if TYPE_CHECKING:
     from seedbed.corpus.artifact import Corpus
@@ -35,6 +36,16 @@ class Context:
     def merged(self, index: int) -> tuple[int, ...]:
         """The window with one id in the place of the pieces."""
         return (*self.ids[: self.start], index, *self.ids[self.start + self.size :])
+
+
+def frame(ids: Mapping[str, int | None], *, with_decoder: bool) -> tuple[list[int], list[int]]:
+    """What begins and ends a text, by the ids of the roles: [CLS] and [SEP] where there are any, else <s>; and for the
+    encoder of an encoder-decoder the end token (T5's </s>)."""
+    begins, ends = ids["bos"], ids["eos"] if with_decoder else None
+    if ids["cls"] is not None:
+        begins, ends = ids["cls"], ids["sep"]
+    first, last = ([] if index is None else [index] for index in (begins, ends))
+    return first, last
 
 
 def check_windows(snippets: int, length: int) -> None:
@@ -58,11 +69,13 @@ def find_contexts(
 ) -> list[Context]:
     """Up to `number` windows of `length` tokens for each pattern, one a document at most, the first ones in the order
     of documents. The pattern stands in the middle as far as the text allows; the window begins and ends as texts do
-    for this tokenizer (<s>, or [CLS] and [SEP]). Says how many patterns were found. Raises InputError if none was."""
+    for this model (`frame`). Says how many patterns were found. Raises InputError if none was."""
+    from seedbed.models.huggingface import read_architecture
+
     fast, vocabulary = change.old.load(), change.old.vocabulary()
     fast.encode_special_tokens = True
-    begins, ends = (vocabulary.bos, None) if vocabulary.cls is None else (vocabulary.cls, vocabulary.sep)
-    first, last = ([] if index is None else [index] for index in (begins, ends))
+    with_decoder = read_architecture(change.model.path)[1].decoder_layers > 0
+    first, last = frame({role: getattr(vocabulary, role) for role in ROLES}, with_decoder=with_decoder)
     wanted = dict.fromkeys(patterns, number)
     found: list[Context] = []
     for batch in texts_of(corpora, held_out=False):
