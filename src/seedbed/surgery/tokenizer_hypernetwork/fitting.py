@@ -24,12 +24,8 @@ from seedbed.surgery.initializers.subtokens import mean_of_pieces
 from seedbed.surgery.substitution import with_weights
 from seedbed.surgery.tokenizer_hypernetwork.network import EmbeddingPredictor, Tables, arrays
 from seedbed.surgery.tokenizer_hypernetwork.sampling import Candidates, Noise, Windows, sample_tokenizer
-<<<<<<< HEAD
 from seedbed.surgery.vocabulary.change import TABLES, tables_of
-=======
-from seedbed.surgery.vocabulary.change import TABLES, check_fit, tables_of
 from seedbed.surgery.vocabulary.contexts import frame
->>>>>>> wt-zett
 from seedbed.surgery.vocabulary.match import by_surface
 from seedbed.surgery.vocabulary.pieces import Decomposer
 from seedbed.vocabulary.artifact import Vocabulary
