@@ -39,6 +39,16 @@ def test_a_flood_of_one_kind_is_counted_and_hides_no_other(tmp_path: Path) -> No
     assert found[6]["reason"] == "no text" and [row.line for row in quarantine.examples] == [1, 2, 3]
 
 
+def test_what_stands_for_many_records_is_counted_as_many(tmp_path: Path) -> None:
+    path = tmp_path / "quarantine.jsonl"
+    with Quarantine(path, each=2) as quarantine:
+        for group in range(4):
+            quarantine.add(Unreadable("a", 1 + 20 * group, f"row group {group}: broken", 20))
+        quarantine.add(Unreadable("a", 81, "row group 4: broken"))
+    assert quarantine.records == 81
+    assert [(row["line"], row.get("count", 1)) for row in rows(path)] == [(1, 20), (21, 20), (41, 41)]
+
+
 def test_documents_that_are_too_long_or_no_text(tmp_path: Path) -> None:
     intake = Intake(tmp_path / "read", tmp_path / "q.jsonl", longest=100)
     documents = [
