@@ -49,7 +49,7 @@ class World:
             "tokenizer": self.made["vocabulary"],
             "data": {self.made["corpus"]: 1.0},
             "budget": "80 steps",
-            "optimizer": {"adamw": {"lr": 5e-3, "weight_decay": 0.01}},
+            "optimizer": {"adamw": {"lr": 1e-3, "weight_decay": 0.01}},
             **SMALL,
             **DATA,
         }
