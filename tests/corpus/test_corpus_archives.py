@@ -105,21 +105,93 @@ def test_readers_find_in_archives_what_they_find_in_folders(
         else:
             page = f"<html><head><meta charset=utf-8></head><body><main><p>{text * 50}</p></main></body></html>"
             (folder / f"{n}.html").write_text(page)
+    same_in_archive(reader, folder, kind, tmp_path / "packed", helpers)
+
+
+def same_in_archive(reader: str, folder: Path, kind: str, packed: Path, helpers: Any, **given: Any) -> None:
+    """What a reader finds in an archive of a folder's files is what it finds in the folder."""
     (folder / "picture.png").write_bytes(b"png")
     files = [(path.relative_to(folder).as_posix(), path.read_bytes()) for path in sorted(folder.rglob("*.*"))]
     suffix = ".gz" if kind == "tgz" else kind.removeprefix("tar")
     content = zipped(files) if kind == "zip" else PACK[suffix](tar(files))
-    path = tmp_path / "packed" / f"in.{kind}"
-    path.parent.mkdir()
+    path = packed / f"in.{kind}"
+    packed.mkdir()
     path.write_bytes(content)
-    wanted, broken = helpers.read(reader, path=str(folder))
+    wanted, broken = helpers.read(reader, path=str(folder), **given)
     assert len(wanted) == 2
     for source in (path, path.parent):
-        documents, also_broken = helpers.read(reader, path=str(source))
+        documents, also_broken = helpers.read(reader, path=str(source), **given)
         assert [document.text for document in documents] == [document.text for document in wanted]
         assert [(row.line, row.reason) for row in also_broken] == [(row.line, row.reason) for row in broken]
+        for row, other_row in zip(also_broken, broken, strict=True):
+            assert row.file == f"{path}/{other_row.file.removeprefix(f'{folder}/')}"
         for document, other in zip(documents, wanted, strict=True):
             assert document.source == f"packed/in.{kind}/{other.source.removeprefix('in/')}"
+            inside = [value.replace(f"packed/in.{kind}/", "in/") for value in (document.id, document.place)]
+            assert inside == [other.id, other.place] and document.license == other.license
+
+
+def jats_article(text: str) -> bytes:
+    link = "https://creativecommons.org/licenses/by/4.0/"
+    about = f'<permissions><license xlink:href="{link}"/></permissions>'
+    front = f"<front><article-meta>{about}</article-meta></front>"
+    return f"<article>{front}<body><p>{text}</p></body></article>".encode()
+
+
+def wiki_dump(text: str) -> bytes:
+    page = "<page><title>{0}</title><ns>{1}</ns><revision><text>{2}</text></revision></page>\n"
+    pages = [page.format(text, 0, f"'''{text}''' is [[linked]]."), page.format("Talk", 1, "not taken")]
+    return f"<mediawiki>\n{''.join(pages)}</mediawiki>".encode()
+
+
+def book(text: str) -> bytes:
+    item = '<manifest><item id="a" href="a.html" media-type="text/html"/></manifest>'
+    return zipped(
+        [
+            ("META-INF/container.xml", b'<container><rootfile full-path="a.opf"/></container>'),
+            ("a.opf", f'<package>{item}<spine><itemref idref="a"/></spine></package>'.encode()),
+            ("a.html", f'<html><head><meta charset="utf-8"></head><body><p>{text}</p></body></html>'.encode()),
+        ]
+    )
+
+
+def pdf_page(text: str) -> bytes:
+    """Without a table of its objects, which PDFium then makes itself."""
+    shown = b"BT /F1 10 Tf 50 800 Td (%s) Tj ET" % text.encode("cp1252")
+    font = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
+    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 5 0 R "
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>",
+        page + b"/Resources << /Font << /F1 4 0 R >> >> >>",
+        font,
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(shown), shown),
+    ]
+    body = b"".join(b"%d 0 obj\n%s\nendobj\n" % (number, content) for number, content in enumerate(objects, 1))
+    return b"%PDF-1.4\n" + body + b"trailer << /Size 6 /Root 1 0 R >>\n%%EOF"
+
+
+FORMATS: dict[str, tuple[str, Callable[[str], bytes]]] = {
+    "jats": ("nxml", jats_article),
+    "mediawiki": ("xml.bz2", lambda text: bz2.compress(wiki_dump(text))),
+    "epub": ("epub", book),
+    "pdf": ("pdf", pdf_page),
+}
+
+
+@pytest.mark.parametrize("reader", FORMATS)
+@pytest.mark.parametrize("kind", ["tar", "tar.gz", "tgz", "tar.zst", "zip"])
+def test_articles_books_and_dumps_in_archives(reader: str, kind: str, tmp_path: Path, helpers: Any) -> None:
+    extension, make = FORMATS[reader]
+    folder = tmp_path / "in"
+    (folder / "sub").mkdir(parents=True)
+    (folder / f"a.{extension}").write_bytes(make("one"))
+    (folder / "sub" / f"b.{extension}").write_bytes(make("zwei größer"))
+    whole = make("broken")
+    (folder / f"cut.{extension}").write_bytes(whole[: len(whole) // 3])
+    same_in_archive(reader, folder, kind, tmp_path / "packed", helpers)
+    _, (broken,) = helpers.read(reader, path=str(tmp_path / "packed"))
+    assert broken.file.endswith(f"/in.{kind}/cut.{extension}")
 
 
 @pytest.mark.parametrize("format", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])

@@ -143,6 +143,66 @@ def test_planted_passages_are_found_shown_and_cut(tmp_path: Path, helpers: Any) 
     assert not helpers.dropped(method, {id: row["text"] for id, row in rows.items()})
 
 
+def rewritten(words: list[str], random_: random.Random) -> str:
+    """Other case, other punctuation, another line width."""
+    marks = [",", ";", "...", "!", " -", '"', ")"]
+    changed = [random_.choice([str.upper, str.title, str.lower])(word.strip(".,")) for word in words]
+    changed = [word + random_.choice(marks) if random_.random() < 0.3 else word for word in changed]
+    return "".join(word + random_.choice([" ", " ", "\n", "  "]) for word in changed)
+
+
+def replaced(words: list[str], places: list[int]) -> str:
+    return " ".join(f"other{place}" if place in places else word for place, word in enumerate(words))
+
+
+# How a test text of 60 words, or the first 20 of one, stands in a document: the recall that shared n-grams of 13 and of
+# 8 words can have. Three words replaced in 60 leave 15 in a row wherever they are; one in 20 leaves 13 only where it is
+# one of 14 of them; every eighth leaves 7.
+PLANTED: dict[str, tuple[Any, tuple[float, float], tuple[float, float]]] = {
+    "whole": (lambda words, random_: " ".join(words), (1, 1), (1, 1)),
+    "half": (lambda words, random_: " ".join(words[(at := random_.randrange(31)) : at + 30]), (1, 1), (1, 1)),
+    "10 words": (lambda words, random_: " ".join(words[(at := random_.randrange(51)) : at + 10]), (0, 0), (1, 1)),
+    "case and punctuation": (rewritten, (1, 1), (1, 1)),
+    "3 of 60 replaced": (lambda words, random_: replaced(words, random_.sample(range(60), 3)), (1, 1), (1, 1)),
+    "1 of 20 replaced": (lambda words, random_: replaced(words[:20], [random_.randrange(20)]), (0.5, 0.9), (1, 1)),
+    "1 in 20 by chance": (
+        lambda words, random_: replaced(words, [place for place in range(60) if random_.random() < 0.05]),
+        (0.95, 1),
+        (1, 1),
+    ),
+    "every 8th replaced": (lambda words, random_: replaced(words, list(range(0, 60, 8))), (0, 0), (0, 0)),
+}
+
+
+@pytest.mark.parametrize("ngram", [13, 8])
+def test_precision_and_recall_by_kind_of_copy(ngram: int, tmp_path: Path, helpers: Any) -> None:
+    random_ = random.Random(8)
+    vocabulary = [f"word{number}" for number in range(400)]
+    weights = [1 / (rank + 5) for rank in range(400)]  # as in a language, few words are most of a text
+
+    def sentence(size: int) -> list[str]:
+        words = random_.choices(vocabulary, weights, k=size)
+        words[::9] = [word + random_.choice([",", "."]) for word in words[::9]]
+        return words
+
+    held = [sentence(60) for _ in range(60)]
+    path = helpers.write_jsonl(tmp_path / "held.jsonl", [{"text": " ".join(words)} for words in held])
+    texts = {f"clean:{number}": " ".join(sentence(200)) for number in range(400)}
+    for kind, (copy, *_) in PLANTED.items():
+        for number, words in enumerate(held):
+            before, after = " ".join(sentence(100)), " ".join(sentence(100))
+            texts[f"{kind}:{number}"] = f"{before} {copy(words, random_)} {after}"
+    method = helpers.built(curation, "decontaminate", against=[str(path)], ngram=ngram)
+    gone = helpers.dropped(method, texts, partitions=2)
+    found = {kind: sum(id.startswith(f"{kind}:") for id in gone) / len(held) for kind in PLANTED}
+    assert not [id for id in gone if id.startswith("clean:")]  # a precision of 1
+    for kind, (_, of_13, of_8) in PLANTED.items():
+        lowest, highest = of_13 if ngram == 13 else of_8
+        assert lowest <= found[kind] <= highest, (kind, found)
+    for id, reason in gone.items():  # and each is found for the text that was planted in it
+        assert f"held.jsonl:{int(id.rpartition(':')[2]) + 1}" in reason
+
+
 def test_pieces_and_common_n_grams(tmp_path: Path, helpers: Any) -> None:
     path = helpers.write_jsonl(tmp_path / "held.jsonl", [{"text": "alpha beta gamma delta"}])
     filler = "filler text that is of no interest here at all, "

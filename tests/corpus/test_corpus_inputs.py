@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from seedbed.core.errors import InputError
 from seedbed.core.source import Source
 from seedbed.corpus.documents import Unreadable
+from seedbed.corpus.input.csv_rows import _CsvLines
 from seedbed.corpus.input.decode import BrokenStream, Limits, Meter, decompressed, numbered_lines
 from seedbed.corpus.input.files import InputFile, select_files
 
@@ -221,6 +222,49 @@ def test_a_quote_that_is_not_closed_costs_its_line(tmp_path: Path, helpers: Any)
     (tmp_path / "b.csv").write_text('id,text\n1,a\n2,"never closed\n3,b\n4,c\n')
     documents, broken = helpers.read("csv", path=str(tmp_path / "b.csv"))
     assert [document.text for document in documents] == ["a", "b", "c"] and [row.line for row in broken] == [3]
+
+
+@pytest.mark.parametrize("header", [b"id,gr\xf6\xdfe,text", b'id,"text'])
+def test_a_header_that_cannot_be_read_is_not_replaced_by_a_row(header: bytes, tmp_path: Path, helpers: Any) -> None:
+    (tmp_path / "a.csv").write_bytes(header + b"\n1,text\n\n2,b\n")
+    documents, broken = helpers.read("csv", path=str(tmp_path / "a.csv"))
+    assert not documents and [row.line for row in broken] == [1, 2, 4]
+    assert [row.reason for row in broken[1:]] == ["the header above it cannot be read"] * 2
+
+
+def test_quotes_that_do_not_close_take_linear_time(
+    tmp_path: Path, helpers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each line ends within quotes, and the next one closes them and opens others, up to the end of the file."""
+    monkeypatch.setattr("seedbed.corpus.input.csv_rows._REREAD_FREELY", 1 << 14)
+    taken, go_back = [], _CsvLines.go_back
+
+    def counted(lines: _CsvLines) -> int:
+        taken.append(len(lines.record))
+        return go_back(lines)
+
+    monkeypatch.setattr(_CsvLines, "go_back", counted)
+    (tmp_path / "a.csv").write_text('id,text\n1,"text of\ntwo lines"\n' + 'x","y\n' * 3000)
+    (document,), broken = helpers.read("csv", path=str(tmp_path / "a.csv"))
+    assert document.text == "text of\ntwo lines"
+    assert [row.line for row in broken] == list(range(4, 3004)) and sum(taken) < 12 * 3000
+    monkeypatch.setattr("seedbed.corpus.input.csv_rows._MOST_LINES", 10)
+    _, broken = helpers.read("csv", path=str(tmp_path / "a.csv"))
+    assert len(broken) == 3000 and "or 10 lines" in broken[0].reason and max(taken[3000:]) == 11
+
+
+def test_the_rows_of_a_broken_row_group_are_counted(tmp_path: Path, helpers: Any) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": [f"text {n}" for n in range(50)]}), path, row_group_size=20, compression="zstd")
+    column = pq.read_metadata(path).row_group(1).column(0)
+    raw, start = path.read_bytes(), column.dictionary_page_offset
+    path.write_bytes(raw[:start] + bytes(40) + raw[start + 40 :])
+    documents, (broken,) = helpers.read("parquet", path=str(path))
+    assert [document.text for document in documents] == [f"text {n}" for n in range(50) if not 20 <= n < 40]
+    assert (broken.line, broken.count) == (21, 20)
 
 
 def test_arrow_with_broken_offsets_does_not_read_foreign_memory(tmp_path: Path, helpers: Any) -> None:

@@ -48,6 +48,16 @@ def test_the_kinds_that_are_counted_have_a_limit(tmp_path: Path) -> None:
     assert len(rows(tmp_path / "quarantine.jsonl")) == 16**3
 
 
+def test_what_stands_for_many_records_is_counted_as_many(tmp_path: Path) -> None:
+    path = tmp_path / "quarantine.jsonl"
+    with Quarantine(path) as quarantine:
+        for group in range(4):
+            quarantine.add(Unreadable("a", 1 + 20 * group, f"row group {group}: broken", 20))
+        quarantine.add(Unreadable("a", 81, "row group 4: broken"))
+    assert quarantine.kinds == {"row group N": 81}
+    assert [row.get("count", 1) for row in rows(path)] == [20, 20, 20, 20, 1]
+
+
 def test_documents_that_are_too_long_or_no_text(tmp_path: Path) -> None:
     intake = Intake(tmp_path / "read", tmp_path / "q.jsonl", longest=100)
     documents = [

@@ -146,6 +146,46 @@ def test_a_broken_record_costs_itself(damage: str, packed: bool, tmp_path: Path,
     assert [row.line for row in broken] == [3] and broken[0].reason == "no whole record where one should begin"
 
 
+def test_damage_where_two_records_meet_costs_one(tmp_path: Path, helpers: Any) -> None:
+    stored = [record(number, b"Some text.", "conversion", Content_Type="text/plain") for number in range(4)]
+    for damaged in (
+        stored[1].replace(b"\r\n\r\nSome", b"\r\n\rxSome"),  # of its header's end, which then is that of its text
+        stored[1][:-1] + b"x",  # in front of the next one
+        stored[1].replace(b"WARC-Type", b"WARC-Typo"),
+    ):
+        (tmp_path / "a.warc").write_bytes(b"".join([stored[0], damaged, *stored[2:]]))
+        documents, (broken,) = helpers.read("warc", path=str(tmp_path / "a.warc"))
+        assert [document.id[-1] for document in documents] == ["0", "2", "3"] and broken.line == 2
+    unknown = stored[1].replace(b"conversion", b"conversiom")
+    (tmp_path / "a.warc").write_bytes(b"".join([stored[0], unknown, *stored[2:]]))
+    reader = helpers.built(helpers.readers, "warc", path=str(tmp_path / "a.warc"))
+    assert len(list(reader)) == 3 and reader.passed == {"a record of an unknown type": 1}
+
+
+def test_a_length_that_leads_to_the_end_of_another_header(tmp_path: Path, helpers: Any) -> None:
+    def stored(number: int, text: bytes, length: int | None = None) -> bytes:
+        return record(number, text, "conversion", length, Content_Type="text/plain")
+
+    others = [stored(number, b"Some text.") for number in range(2, 5)]
+    size = len(b"Some text.\r\n\r\n") + len(others[0]) + others[1].index(b"\r\n\r\n")
+    (tmp_path / "a.warc").write_bytes(b"".join([stored(1, b"Some text.", size), *others]))
+    documents, (broken,) = helpers.read("warc", path=str(tmp_path / "a.warc"))
+    assert [document.id[-1] for document in documents] == ["2", "3", "4"] and broken.line == 1
+    quoting = stored(1, b"A page on crawls, in which a record stands:\r\n\r\n" + others[0])
+    (tmp_path / "a.warc").write_bytes(b"".join([quoting, *others]))
+    documents, broken = helpers.read("warc", path=str(tmp_path / "a.warc"))
+    assert [document.id[-1] for document in documents] == ["1", "2", "3", "4"] and not broken
+
+
+@pytest.mark.parametrize("left", [1, 2, 30, 120])
+def test_a_crawl_cut_within_a_record_has_one_break(left: int, tmp_path: Path, helpers: Any) -> None:
+    """Within the mark of a member, and within a record's header."""
+    members = [gzip.compress(record(number, story(number))) for number in range(3)]
+    found, broken = read(tmp_path / "a.warc.gz", b"".join(members[:2]) + members[2][:left], helpers)
+    assert found == ["0", "1"]
+    assert [(row.line, row.reason) for row in broken] == [(3, "the last gzip member is truncated")]
+
+
 def test_a_server_whose_lines_end_in_a_line_feed(tmp_path: Path, helpers: Any) -> None:
     lines = story(1).replace(b"\r\n", b"\n")
     mixed = story(2).replace(b"OK\r\n", b"OK\n")

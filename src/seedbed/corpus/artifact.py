@@ -81,7 +81,7 @@ class Corpus(Artifact):
             yield row | {"edits": [tuple(edit) for edit in json.loads(row["edits"])]}
 
     def quarantine(self) -> Iterator[dict[str, Any]]:
-        """What could not be read: file, line, reason."""
+        """What could not be read: file, line, reason; `count` where a row stands for many."""
         path = self.path / "quarantine.jsonl"
         if path.is_file():
             with open(path, encoding="utf8") as file:

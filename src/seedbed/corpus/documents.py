@@ -30,11 +30,15 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A piece of input that could not be read: a row of the quarantine. Lines count from 1; 0 is the whole file."""
+    """A piece of input that could not be read: a row of the quarantine. Lines count from 1; 0 is the whole file.
+
+    `count` is the number of records that it stands for, where that is known; a whole file or archive is one.
+    """
 
     file: str
     line: int
     reason: str
+    count: int = 1
 
 
 class Reader(Protocol):

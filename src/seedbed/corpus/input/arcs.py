@@ -40,7 +40,8 @@ def _is_end(after: bytes, is_last: bool) -> bool:
     return is_cut or after.startswith((b"\n", b"\r\n")) or bool(_START.match(after))
 
 
-ARC = Layout(_START, _LONGEST_LINE, b"\n", _described, _is_end)
+_NEXT = re.compile(rb"\n(?=%s)" % _START.pattern)
+ARC = Layout(_START, _NEXT, _NEXT, _LONGEST_LINE, frozenset([b"about", b"response"]), b"\n", _described, _is_end)
 
 
 def _as_warc(line: bytes, content: bytes) -> bytes:

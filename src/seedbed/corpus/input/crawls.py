@@ -32,7 +32,10 @@ class Layout:
     """What the records of a format look like."""
 
     start: re.Pattern[bytes]  # of a record
+    next: re.Pattern[bytes]  # which ends where a record seems to begin, behind one that is broken
+    inner: re.Pattern[bytes]  # what hints at a record within another one's content
     longest_start: int  # bytes
+    types: frozenset[bytes]  # that its standard knows
     header_end: bytes
     described: Callable[[bytes], tuple[int | None, bytes]]  # of a header: the length of what follows, and its type
     is_end: Callable[[bytes, bool], bool]  # by what follows a record; whether nothing follows that
@@ -52,11 +55,15 @@ def _is_end(after: bytes, is_last: bool) -> bool:
     return b"WARC/".startswith(after) or after.startswith(b"WARC/")
 
 
-WARC = Layout(re.compile(rb"WARC/"), 5, b"\r\n\r\n", _described, _is_end)
+_TYPES = b"warcinfo response resource request metadata revisit conversion continuation"
+# A whole first line needs no line end before it, which may be what is broken.
+_NEXT = re.compile(rb"\n(?=WARC/)|(?=WARC/[01]\.[0-9]{1,2}\r\n)")
+_INNER = re.compile(rb"\r\nWARC/[01]\.[0-9]{1,2}\r\n")
+WARC = Layout(re.compile(rb"WARC/"), _NEXT, _INNER, 12, frozenset(_TYPES.split()), b"\r\n\r\n", _described, _is_end)
 
 
 def warc_records(file: InputFile, types: frozenset[bytes]) -> Iterator[tuple[int, bytes] | Unreadable]:
-    """The whole records of these types with their numbers in the file, from 1."""
+    """The whole records of these types, and of those that the standard does not know, with their numbers from 1."""
     for item in records(file, WARC, types):
         yield item if isinstance(item, Unreadable) else (item[0], joined(item[1], item[2]))
 
@@ -74,7 +81,7 @@ def joined(header: bytes, content: bytes) -> bytes:
 def records(
     file: InputFile, layout: Layout, types: frozenset[bytes]
 ) -> Iterator[tuple[int, bytes, bytes] | Unreadable]:
-    """Number, header and content of the whole records of these types."""
+    """Number, header and content of the whole records of these types, and of those that are unknown."""
     packed = PurePosixPath(file.name).suffix.lower() == ".gz"
     window = _Window(_members(file, layout) if packed else _plain(file), layout)
     limit = file.limits.record
@@ -89,22 +96,24 @@ def records(
             continue
         header = window.header()
         length, kind = layout.described(header)
-        wanted = kind in types
+        wanted = kind in types or kind not in layout.types
         size = len(header) + length if length is not None else 0
         if size > limit:
             if wanted:
                 yield Unreadable(file.where, number, f"a record of more than {limit} bytes")
             window.skip(size)
-        elif size and window.fill(size) and window.is_end(size):
-            if wanted:
+        elif size and window.fill(size) and window.is_end(size) and not window.runs_over(len(header), size):
+            if not kind:
+                yield Unreadable(file.where, number, "a record without a type")
+            elif wanted:
                 yield number, header, bytes(window.held[len(header) : size])
             window.skip(size)
-        elif window.broken and len(window.held) < size:
+        elif window.broken and (len(window.held) < size if header else window.may_begin()):
             number -= 1  # the break is told when what is whole before it has been used up
-            window.seek(len(header))
+            window.seek(max(len(header), 1))
         else:
             yield Unreadable(file.where, number, "no whole record where one should begin")
-            window.seek(max(len(header), 1))
+            window.seek(max(len(header) - 1, 1))  # a header whose end is broken may end in front of the next record
 
 
 class _Window:
@@ -112,7 +121,7 @@ class _Window:
 
     def __init__(self, pieces: Iterator[bytes | BrokenStream], layout: Layout) -> None:
         self.pieces, self.held, self.broken = pieces, bytearray(), ""
-        self._layout, self._next, self._ended = layout, re.compile(rb"\n(?=%s)" % layout.start.pattern), False
+        self._layout, self._ended = layout, False
 
     def resume(self) -> None:
         """Behind the break."""
@@ -160,6 +169,20 @@ class _Window:
         is_last = not self.fill(behind)
         return self._layout.is_end(bytes(self.held[size:behind]), is_last)
 
+    def runs_over(self, start: int, size: int) -> bool:
+        """Does a record begin within the content of this one, but none behind it? Its length then is wrong, and leads
+        to something like an end by chance. A page may quote a record.
+        """
+        if not self._layout.inner.search(self.held, start, size):
+            return False
+        behind = bytes(self.held[size : size + 4 + self._layout.longest_start]).lstrip(b"\r\n")
+        return bool(behind) and not self._layout.start.match(behind)
+
+    def may_begin(self) -> bool:
+        """Could what is held be a header that lacks its end?"""
+        held, longest = len(self.held), self._layout.longest_start
+        return held < longest or (held <= _LONGEST_HEADER and bool(self._layout.start.match(self.held)))
+
     def skip(self, size: int) -> None:
         while size > len(self.held):
             size -= len(self.held)
@@ -170,7 +193,7 @@ class _Window:
 
     def seek(self, start: int) -> None:
         """To the next place behind `start` where a record seems to begin, or to the end."""
-        while (found := self._next.search(self.held, start)) is None:
+        while (found := self._layout.next.search(self.held, start)) is None:
             start = 0
             del self.held[: max(0, len(self.held) - self._layout.longest_start - 1)]
             if not self._read():
@@ -233,7 +256,8 @@ def _members(file: InputFile, layout: Layout) -> Iterator[bytes | BrokenStream]:
                 if stream is None or fed > file.limits.record:
                     del raw[:fed]
                     fed = 0
-        if stream is not None and not searching:
+        is_begun = stream is not None or bool(raw.strip(b"\0"))  # or less is there than a member's mark
+        if is_begun and not searching:
             yield BrokenStream("the last gzip member is truncated")
     except BrokenStream as error:
         yield error

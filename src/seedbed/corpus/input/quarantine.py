@@ -16,7 +16,8 @@ _OTHERS = "others"
 
 
 class Quarantine:
-    """A row for each Unreadable: `file, line, reason`. `kinds` counts them, so that a flood of one hides no other.
+    """A row for each Unreadable: `file, line, reason`, and `count` if it stands for several records, which `kinds`
+    counts, so that a flood of one hides no other.
 
     Two reasons are of one kind if they differ in numbers, or behind their first colon, only.
     """
@@ -30,9 +31,10 @@ class Quarantine:
         if len(self.examples) < 3:
             self.examples.append(row)
         kind = _NUMBER.sub("N", row.reason.partition(":")[0])
-        self.kinds[kind if kind in self.kinds or len(self.kinds) < _MOST_KINDS else _OTHERS] += 1
+        self.kinds[kind if kind in self.kinds or len(self.kinds) < _MOST_KINDS else _OTHERS] += row.count
         # ASCII: what is not UTF-8 in a path or message must not stop the quarantine.
-        self._file.write(json.dumps({"file": row.file, "line": row.line, "reason": row.reason}) + "\n")
+        fields = {"file": row.file, "line": row.line, "reason": row.reason}
+        self._file.write(json.dumps(fields | ({"count": row.count} if row.count > 1 else {})) + "\n")
 
     def __enter__(self) -> Quarantine:
         return self

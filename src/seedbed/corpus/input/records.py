@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
 import itertools
 import json
@@ -15,6 +14,7 @@ from seedbed.core.source import Source
 from seedbed.corpus.documents import Document, Unreadable
 
 from .conllu import sentences
+from .csv_rows import csv_records
 from .decode import BrokenStream
 from .files import InputFile, select_files
 
@@ -185,72 +185,8 @@ def _parsed(text: str) -> Any:
         return None
 
 
-def csv_records(file: InputFile, delimiter: str = "") -> Iterator[Record]:
-    """Rows of comma- or tab-separated values under a header line; fields may be quoted and hold line ends. Of two
-    columns with one name the second gets a number, as a second id does: `score~2`.
-
-    The number of a record is that of its last line in the file. A record with broken quotes costs its first line:
-    reading goes on with the second, so that a quote which is never closed does not swallow the file.
-    """
-    lines = _CsvLines(file)
-    csv.field_size_limit(file.limits.record)
-    rows = csv.reader(lines, delimiter=delimiter or ("\t" if file.extension == ".tsv" else ","), strict=True)
-    header: list[str] | None = None
-    while True:
-        try:
-            row = next(rows)
-        except StopIteration:
-            yield from lines.take_broken()
-            return
-        except csv.Error as error:
-            yield from lines.take_broken()
-            yield Unreadable(file.where, lines.go_back(), f"not CSV: {error}")
-            continue
-        yield from lines.take_broken()
-        number = lines.record[-1][0]
-        lines.record.clear()
-        if header is None:
-            header = _unique(row) if row else None  # blank lines may come first
-        elif len(row) == len(header):
-            yield number, dict(zip(header, row, strict=True))
-        elif row:
-            yield Unreadable(file.where, number, f"{len(row)} fields, but the header has {len(header)}")
-
-
-class _CsvLines:
-    """The lines of a file for the CSV parser; remembers those of the record that it reads."""
-
-    def __init__(self, file: InputFile) -> None:
-        self.record: list[tuple[int, str]] = []
-        self._lines = file.lines()
-        self._again: list[tuple[int, str]] = []  # the next one last
-        self._broken: list[Unreadable] = []
-
-    def __iter__(self) -> _CsvLines:
-        return self
-
-    def __next__(self) -> str:
-        item = self._again.pop() if self._again else next(self._lines)
-        while isinstance(item, Unreadable):
-            self._broken.append(item)
-            item = next(self._lines)
-        self.record.append(item)
-        return item[1] + "\n"
-
-    def go_back(self) -> int:
-        """To the second line of the record; returns the number of its first."""
-        (first, _), *rest = self.record
-        self._again += reversed(rest)
-        self.record.clear()
-        return first
-
-    def take_broken(self) -> list[Unreadable]:
-        broken, self._broken = self._broken, []
-        return broken
-
-
 def parquet_records(file: InputFile) -> Iterator[Record]:
-    """Rows of a Parquet file; a row group that cannot be read is one Unreadable."""
+    """Rows of a Parquet file; those of a row group that cannot be read are one Unreadable, which counts them."""
     import pyarrow.parquet as pq
 
     first = 1
@@ -265,7 +201,8 @@ def parquet_records(file: InputFile) -> Iterator[Record]:
                     if first - start != size.num_rows:
                         raise ValueError(f"{first - start} rows, but there should be {size.num_rows}")
                 except Exception as error:
-                    yield Unreadable(file.where, first, f"row group {group}: {_first_line(error)}")
+                    lost = max(1, start + size.num_rows - first)
+                    yield Unreadable(file.where, first, f"row group {group}: {_first_line(error)}", lost)
                     first = start + size.num_rows  # rows keep their numbers, whatever is lost before them
     except BrokenStream as error:
         yield Unreadable(file.where, 0, str(error))
@@ -363,18 +300,6 @@ def _without(record: dict[str, Any], name: str) -> dict[str, Any]:
             return {**record, first: left}
         name = first
     return {key: value for key, value in record.items() if key != name}
-
-
-def _unique(names: list[str]) -> list[str]:
-    """Names with a number where they were there before."""
-    found: dict[str, None] = {}
-    for name in names:
-        number, unique = 1, name
-        while unique in found:
-            number += 1
-            unique = f"{name}~{number}"
-        found[unique] = None
-    return list(found)
 
 
 def _take(rest: dict[str, Any], name: str, given: str) -> str:

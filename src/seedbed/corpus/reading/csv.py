@@ -9,12 +9,13 @@ from seedbed.core.errors import InputError
 from seedbed.core.source import Source
 from seedbed.corpus import readers
 from seedbed.corpus.documents import Document, Unreadable
-from seedbed.corpus.input.records import Fields, csv_records, read_records
+from seedbed.corpus.input.csv_rows import csv_records
+from seedbed.corpus.input.records import Fields, read_records
 
 EXTENSIONS = (".csv", ".tsv")
 
 
-@readers.register("csv", version=2)
+@readers.register("csv", version=3)
 class Csv:
     """Comma- or tab-separated values under a header line, plain or compressed; one document a row.
 

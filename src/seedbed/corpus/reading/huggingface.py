@@ -17,7 +17,7 @@ from seedbed.corpus.input.records import STREAMS, Fields, documents_of
 _NO_DATA = ("config.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
 
 
-@readers.register("huggingface", version=2)
+@readers.register("huggingface", version=3)
 class HuggingFace:
     """A dataset folder as Hugging Face's `datasets` keeps it; nothing is downloaded, no code of it is run.
 

@@ -12,7 +12,7 @@ from seedbed.corpus.input.records import Fields, parquet_records, read_records
 EXTENSIONS = (".parquet", ".pq")
 
 
-@readers.register("parquet", version=2)
+@readers.register("parquet", version=3)
 class Parquet:
     """Parquet files, one document a row; also a corpus that seedbed has written.
 

@@ -22,7 +22,7 @@ _PIECE = 1 << 16
 _HTML = ("text/html", "application/xhtml+xml")
 
 
-@readers.register("warc", version=2, extra=("fastwarc", "html"))
+@readers.register("warc", version=3, extra=("fastwarc", "html"))
 class Warc:
     """WARC files of a crawl, packed (`.warc.gz`, a member for each record) or not, Common Crawl's `.wet` files, and ARC
     files (`.arc`, `.arc.gz`), as crawls were kept before WARC.
@@ -33,8 +33,8 @@ class Warc:
     matters for a large crawl.
 
     Metadata: url, date (of the crawl), content_type, title, and language, as the page, the server or the crawl tells.
-    An id is the URL. Passed over, and counted in `passed`, are other statuses and types, pages without text, and
-    what a crawler writes of itself.
+    An id is the URL. Passed over, and counted in `passed`, are other statuses and types, pages without text,
+    records of types that the standard does not know, and what a crawler writes of itself.
     A broken record costs itself, a broken gzip member what is in it (see input/crawls.py).
     """
 
@@ -68,11 +68,13 @@ class Warc:
 
     def _document(self, raw: bytes, file: InputFile, number: int) -> Document | Unreadable | str:
         """A document, or why there is none."""
-        from fastwarc.warc import ArchiveIterator
+        from fastwarc.warc import ArchiveIterator, WarcRecordType
 
         limit = file.limits.record
         try:
             record = next(ArchiveIterator(io.BytesIO(raw), parse_http=True, auto_decode="all"))
+            if record.record_type == WarcRecordType.unknown:
+                return "a record of an unknown type"
             url = (record.headers.get("WARC-Target-URI") or "").strip("<> ")
             if not url.startswith(("http://", "https://")):
                 return "not from the web"  # such as the log that wget adds
