@@ -74,6 +74,7 @@ class Architecture:
     feedforwards: tuple[dict[str, Any] | None, ...] = ()  # likewise; None: the dense one
     shared: bool | str = False  # layers have the same weights, but for their norms, or "all": these too
     embedding_width: int | None = None  # of the tables, from which a projection leads to the layers; None: the width
+    primitives: int | None = None  # over which tokens have coordinates in their tables (`factored`); None: whole rows
     sparse: dict[str, int] | None = None  # sizes of block-sparse attention: block, window, global, random
     energy_steps: int = 0  # by which a candidate for each next token descends its energy; 0: predictions as usual
     energy_step: float = 1.0  # how many times the gradient a step is at first
@@ -259,7 +260,7 @@ class Architecture:
     def shapes(self) -> Shapes:
         """Every parameter's name and shape, those of a layer in the order in which the network has them."""
         width = self.table_width
-        found: Shapes = {"embedding.weight": (self.vocabulary_size, width)}
+        found: Shapes = self._token_table("embedding")
         for prefix, layers in (("", self.layers), ("decoder.", self.decoder_layers)):
             if not layers:
                 continue
@@ -280,12 +281,18 @@ class Architecture:
         if self.head:
             found |= _linear("head_dense", width, self.width, self.head_bias) | self._norm("head_norm", width)
         if not self.tied:
-            found["output_embedding.weight"] = (self.vocabulary_size, width)
+            found |= self._token_table("output_embedding")
         if self.output_bias:
             found["output_bias"] = (self.vocabulary_size,)
         if self.energy_steps:
             found |= {"energy_head": (self.width,), "energy_step": (1,)}
         return found
+
+    def _token_table(self, name: str) -> Shapes:
+        if self.primitives is None:
+            return {f"{name}.weight": (self.vocabulary_size, self.table_width)}
+        coordinates, primitives = (self.vocabulary_size, self.primitives), (self.primitives, self.table_width)
+        return {f"{name}.weight": coordinates, f"{name}.primitives": primitives}
 
     def _layer(self, name: str, index: int, *, cross: bool) -> Shapes:
         width, bias = self.width, self.attention_bias
@@ -362,8 +369,9 @@ def _divisors(number: int) -> list[str]:
 
 
 def is_table(name: str) -> bool:
-    """Whether a parameter has a row for each token, position or type: an embedding, or the bias of the logits."""
-    return name.endswith("embedding.weight") or name == "output_bias"
+    """Whether a parameter has a row for each token, position or type, or what such rows are made of: an embedding, or
+    the bias of the logits."""
+    return name.endswith(("embedding.weight", "embedding.primitives")) or name == "output_bias"
 
 
 def is_hidden(name: str) -> bool:
