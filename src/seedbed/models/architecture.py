@@ -211,6 +211,11 @@ class Architecture:
         return self.width if self.embedding_width is None else self.embedding_width
 
     @property
+    def token_width(self) -> int:
+        """Columns of the tables of tokens: of vectors, or of coordinates."""
+        return self.table_width if self.primitives is None else self.primitives
+
+    @property
     def width_ratio(self) -> float:
         """How many times the width is that of the network whose settings it takes over; 1 without width transfer."""
         return 1.0 if self.base_width is None else self.width / self.base_width
@@ -289,10 +294,10 @@ class Architecture:
         return found
 
     def _token_table(self, name: str) -> Shapes:
-        if self.primitives is None:
-            return {f"{name}.weight": (self.vocabulary_size, self.table_width)}
-        coordinates, primitives = (self.vocabulary_size, self.primitives), (self.primitives, self.table_width)
-        return {f"{name}.weight": coordinates, f"{name}.primitives": primitives}
+        found: Shapes = {f"{name}.weight": (self.vocabulary_size, self.token_width)}
+        if self.primitives is not None:
+            found[f"{name}.primitives"] = (self.primitives, self.table_width)
+        return found
 
     def _layer(self, name: str, index: int, *, cross: bool) -> Shapes:
         width, bias = self.width, self.attention_bias

@@ -27,8 +27,8 @@ def flops_per_token(
     seen = 12.0 * attends * a.copies * length * a.query_width
     # a step of an energy's descent: two columns a token forward and their slopes, and the backward of both
     flops = a.energy_steps * (4 * layers + 12 * seen) if a.energy_steps else a.copies * (layers + seen)
-    columns = a.table_width if a.primitives is None else a.primitives  # of the table of tokens
-    flops += 6.0 * targets * (columns * a.vocabulary_size + _primitives(a) + (a.table_width * a.width if a.head else 0))
+    head = a.table_width * a.width if a.head else 0
+    flops += 6.0 * targets * (a.token_width * a.vocabulary_size + _primitives(a) + head)
     flops += 6.0 * a.table_width * a.width if a.embedding_width is not None else 0.0
     flops += 6.0 * _primitives(a)
     flops += sum(block.flops(a, layer, length) for _, block, layer in a.blocks())
