@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from seedbed.core.step import Step, StepContext
 from seedbed.corpus.artifact import Corpus
 from seedbed.models import backbones, save_model
 from seedbed.models.artifact import Model
+from seedbed.models.transformer import Transformer
 from seedbed.surgery.initializer import Change, initializers
 from seedbed.surgery.vocabulary.change import change_vocabulary, tables_of
 from seedbed.surgery.vocabulary.match import same_tokens
@@ -100,11 +102,20 @@ def made_by(step: Step[Any, Any], folder: Path, **parameters: Any) -> tuple[Toke
     return Tokenizer.open(folder), context.counts
 
 
-def make_model(folder: Path, backbone: str, tokenizer: Tokenizer, extra_rows: int = 0, **options: Any) -> Model:
-    """A model of one layer with random weights, biases and norms too."""
+def make_model(
+    folder: Path,
+    backbone: str,
+    tokenizer: Tokenizer,
+    extra_rows: int = 0,
+    primitives: int | None = None,
+    **options: Any,
+) -> Model:
+    """A model of one layer with random weights, biases and norms too; its tables may be coordinates over primitives."""
     given = {"layers": 1, "width": 32, "heads": 2, "kernel": "products", **options}
     vocabulary = tokenizer.vocabulary()
     network = backbones.create(backbone, **given).network(vocabulary.size + extra_rows, 3, pad=vocabulary.pad)
+    if primitives is not None:
+        network = Transformer(replace(network.architecture, primitives=primitives), seed=3)
     dice = torch.Generator().manual_seed(5)
     with torch.no_grad():
         for parameter in network.parameters():

@@ -12,6 +12,7 @@ import pytest
 import torch
 from made_vocabularies import change_with, made_texts, make_corpus, make_model, make_tokenizer
 
+from seedbed.core.errors import InputError
 from seedbed.core.step import StepContext
 from seedbed.models.artifact import Model
 from seedbed.objectives import objectives
@@ -36,17 +37,24 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 # By design these give every ordinary token a row of their own; within `overlap` the old rows are copied.
 ALL_ANEW = {"random", "gaussian", "mean", "wechsel", "zett"}
+EMBEDDINGS: dict[str, dict[str, Any]] = {
+    "tied": {},
+    "untied": {"tied": False},
+    "factored": {"primitives": 8},
+    "factored untied": {"primitives": 8, "tied": False},
+}
+WHOLE_ROWS = {"cw2v", "contextual_distillation"}  # which these need
 TRAINING: dict[str, Any] = {"steps": 2, "mimicry": 1, "rows": 2, "length": 16, "size": 512, "subsample": 30}
 
 
 @dataclass
 class World:
-    """What a kind of model is changed with; models and hypernetworks by whether the embeddings are tied."""
+    """What a kind of model is changed with; models and hypernetworks by their embeddings."""
 
     old: Tokenizer
     new: Tokenizer
-    models: dict[bool, Model]
-    supplies: dict[bool, dict[str, Any]]
+    models: dict[str, Model]
+    supplies: dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -59,14 +67,17 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, World]:
             make_tokenizer(root / backbone / name, algorithm, some, style, size)
             for name, algorithm, some, size in (("old", "bpe", TEXTS, 460), ("new", "unigram", OTHER, 300))
         )
-        models = {tied: make_model(root / f"{backbone} {tied}", backbone, old, tied=tied) for tied in (True, False)}
+        models = {
+            kind: make_model(root / f"{backbone} {kind}", backbone, old, **options)
+            for kind, options in EMBEDDINGS.items()
+        }
         supplies = {
-            tied: {
+            kind: {
                 "corpus": corpus,
                 "vectors": vectors,
-                "hypernetwork": made_hypernetwork(root / f"h {backbone} {tied}", model, texts, OBJECTIVES[backbone]),
+                "hypernetwork": made_hypernetwork(root / f"h {backbone} {kind}", model, texts, OBJECTIVES[backbone]),
             }
-            for tied, model in models.items()
+            for kind, model in models.items()
         }
         found[backbone] = World(old, new, models, supplies)
     return found
@@ -98,13 +109,19 @@ def built(name: str, supplies: dict[str, Any]) -> Any:
     return target(**{key: value for key, value in supplies.items() if key in wanted}, **SMALL.get(name, {}))
 
 
-@pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+@pytest.mark.parametrize("embeddings", EMBEDDINGS)
 @pytest.mark.parametrize("backbone", list(STYLES))
 @pytest.mark.parametrize("name", initializers.names())
-def test_every_kind_of_model(name: str, backbone: str, tied: bool, worlds: dict[str, World], tmp_path: Path) -> None:
-    world = worlds[backbone]
-    model, new = world.models[tied], world.new.vocabulary()
-    method = built(name, world.supplies[tied])
+def test_every_kind_of_model(
+    name: str, backbone: str, embeddings: str, worlds: dict[str, World], tmp_path: Path
+) -> None:
+    world, tied = worlds[backbone], "untied" not in embeddings
+    model, new = world.models[embeddings], world.new.vocabulary()
+    method = built(name, world.supplies[embeddings])
+    if name in WHOLE_ROWS and "factored" in embeddings:
+        with pytest.raises(InputError, match=f"{name}: needs whole token embeddings"):
+            change_with(model, world.new, tmp_path / "changed", method)
+        return
     changed = change_with(model, world.new, tmp_path / "changed", method)
     before, after = dict(model.network().named_parameters()), dict(changed.network().named_parameters())
     same_N = same_tokens(world.old, world.new)
@@ -132,7 +149,7 @@ def check_pass(changed: Model, world: World, backbone: str) -> None:
     ids = torch.tensor([world.new.load().encode(OTHER[0]).ids])
     if backbone == "encoder_decoder":
         assert network.architecture.special["decoder_start"] == new.pad
-        assert changed.configuration["decoder_start_token_id"] == new.pad
+        assert network.stock is None or changed.configuration["decoder_start_token_id"] == new.pad
         hidden = network.decoded(ids, None, None, Outputs(torch.tensor([[new.pad, *ids[0, :5].tolist()]]), None, None))
     else:
         hidden = network.hidden(ids)
@@ -145,9 +162,9 @@ def check_pass(changed: Model, world: World, backbone: str) -> None:
 def test_old_rows_are_copied_within_overlap(name: str, backbone: str, worlds: dict[str, World], tmp_path: Path) -> None:
     """Those of initializers that give all tokens new rows."""
     world = worlds[backbone]
-    method = initializers.get("overlap").target(rest=built(name, world.supplies[False]))
-    changed = change_with(world.models[False], world.new, tmp_path / "changed", method).network()
-    before, same_N = world.models[False].network(), same_tokens(world.old, world.new)
+    method = initializers.get("overlap").target(rest=built(name, world.supplies["untied"]))
+    changed = change_with(world.models["untied"], world.new, tmp_path / "changed", method).network()
+    before, same_N = world.models["untied"].network(), same_tokens(world.old, world.new)
     kept_N = same_N >= 0
     for path in ("embedding", "output_embedding"):
         rows_ND = getattr(changed, path).weight
@@ -160,6 +177,6 @@ def test_a_hypernetwork_is_for_tied_or_for_untied_embeddings(
 ) -> None:
     """The one combination that is refused."""
     world = worlds[backbone]
-    method = initializers.get("zett").target(world.supplies[True]["hypernetwork"])
+    method = initializers.get("zett").target(world.supplies["tied"]["hypernetwork"])
     with pytest.raises(ValueError, match="hypernetwork: was trained for another model: other embeddings"):
-        change_with(world.models[False], world.new, tmp_path / "changed", method)
+        change_with(world.models["untied"], world.new, tmp_path / "changed", method)

@@ -18,8 +18,9 @@ def export(
     artifact: Annotated[Path, typer.Argument(help="A step's result, such as runs/quickstart/encoder.")],
     target: Annotated[Path, typer.Argument(help="The folder to write; it must not exist.")],
 ) -> None:
-    """Copy a result to a folder that needs nothing of Seedbed: a model or tokenizer as Hugging Face has them,
-    a corpus as JSON Lines (zst), scores as CSV."""
+    """Copy a result to a folder that needs nothing of Seedbed: a model or tokenizer as Hugging Face has them
+    (embeddings that are coordinates over primitives are multiplied out), a corpus as JSON Lines (zst), scores as
+    CSV."""
     from seedbed.core.artifact import open_any
     from seedbed.core.errors import InputError
     from seedbed.core.files import storage_errors
@@ -39,6 +40,8 @@ def export(
             _export_scores(found, target)
         else:
             shutil.copytree(found.path, target, ignore=lambda _, names: [n for n in names if n in _INTERNAL])
+            if found.kind == "model":
+                _multiply_out(target)
     typer.echo(f"wrote {target}")
 
 
@@ -65,6 +68,21 @@ def _export_scores(artifact: Artifact, target: Path) -> None:
     target.mkdir(parents=True)
     pyarrow.csv.write_csv(pyarrow.parquet.read_table(artifact.path / "scores.parquet"), target / "scores.csv")
     shutil.copy(artifact.path / "summary.json", target / "summary.json")
+
+
+def _multiply_out(folder: Path) -> None:
+    """Whole embeddings in the place of coordinates over primitives, which no class of Hugging Face has."""
+    from seedbed.models.huggingface import read_architecture, read_network
+    from seedbed.models.save import retell
+
+    if read_architecture(folder)[1].primitives is None:
+        return
+    from seedbed.surgery.vocabulary.factors import multiplied
+
+    network = read_network(folder)
+    plain = multiplied(network)
+    plain.save(folder)
+    retell(folder, network, plain)
 
 
 def print_scores(name: str, artifact: Artifact) -> None:

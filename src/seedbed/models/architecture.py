@@ -74,6 +74,7 @@ class Architecture:
     feedforwards: tuple[dict[str, Any] | None, ...] = ()  # likewise; None: the dense one
     shared: bool | str = False  # layers have the same weights, but for their norms, or "all": these too
     embedding_width: int | None = None  # of the tables, from which a projection leads to the layers; None: the width
+    primitives: int | None = None  # over which tokens have coordinates in their tables (`factored`); None: whole rows
     sparse: dict[str, int] | None = None  # sizes of block-sparse attention: block, window, global, random
     energy_steps: int = 0  # by which a candidate for each next token descends its energy; 0: predictions as usual
     energy_step: float = 1.0  # how many times the gradient a step is at first
@@ -210,6 +211,11 @@ class Architecture:
         return self.width if self.embedding_width is None else self.embedding_width
 
     @property
+    def token_width(self) -> int:
+        """Columns of the tables of tokens: of vectors, or of coordinates."""
+        return self.table_width if self.primitives is None else self.primitives
+
+    @property
     def width_ratio(self) -> float:
         """How many times the width is that of the network whose settings it takes over; 1 without width transfer."""
         return 1.0 if self.base_width is None else self.width / self.base_width
@@ -259,7 +265,7 @@ class Architecture:
     def shapes(self) -> Shapes:
         """Every parameter's name and shape, those of a layer in the order in which the network has them."""
         width = self.table_width
-        found: Shapes = {"embedding.weight": (self.vocabulary_size, width)}
+        found: Shapes = self._token_table("embedding")
         for prefix, layers in (("", self.layers), ("decoder.", self.decoder_layers)):
             if not layers:
                 continue
@@ -280,11 +286,17 @@ class Architecture:
         if self.head:
             found |= _linear("head_dense", width, self.width, self.head_bias) | self._norm("head_norm", width)
         if not self.tied:
-            found["output_embedding.weight"] = (self.vocabulary_size, width)
+            found |= self._token_table("output_embedding")
         if self.output_bias:
             found["output_bias"] = (self.vocabulary_size,)
         if self.energy_steps:
             found |= {"energy_head": (self.width,), "energy_step": (1,)}
+        return found
+
+    def _token_table(self, name: str) -> Shapes:
+        found: Shapes = {f"{name}.weight": (self.vocabulary_size, self.token_width)}
+        if self.primitives is not None:
+            found[f"{name}.primitives"] = (self.primitives, self.table_width)
         return found
 
     def _layer(self, name: str, index: int, *, cross: bool) -> Shapes:
@@ -362,8 +374,9 @@ def _divisors(number: int) -> list[str]:
 
 
 def is_table(name: str) -> bool:
-    """Whether a parameter has a row for each token, position or type: an embedding, or the bias of the logits."""
-    return name.endswith("embedding.weight") or name == "output_bias"
+    """Whether a parameter has a row for each token, position or type, or what such rows are made of: an embedding, or
+    the bias of the logits."""
+    return name.endswith(("embedding.weight", "embedding.primitives")) or name == "output_bias"
 
 
 def is_hidden(name: str) -> bool:

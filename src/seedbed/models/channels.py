@@ -16,6 +16,7 @@ import torch
 from torch.nn import functional
 
 from seedbed.core.errors import InputError
+from seedbed.models.factored import refuse_primitives
 from seedbed.models.initialize import initialize
 from seedbed.models.layers import Embedding, Linear
 from seedbed.models.replace import refuse_width_transfer
@@ -90,6 +91,7 @@ def attach(network: Transformer, glyphs_VG: Tensor | None, sounds_V8: Tensor | N
     """Put the embedding with channels into the place of a network's table, which it goes on with. The fusion begins at
     zero, so the network computes at first what it did; the rest is drawn as the network's own weights are."""
     refuse_width_transfer(network, "side_channels")
+    refuse_primitives(network.architecture.primitives, "side_channels")
     if type(network.embedding) is not Embedding:
         raise InputError("interventions", "the token embeddings are replaced already", fix="side_channels once")
     made, weight = ChannelEmbedding(network.embedding, glyphs_VG, sounds_V8), network.embedding.weight

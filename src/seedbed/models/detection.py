@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from seedbed.core.errors import InputError
 from seedbed.core.files import write_json
+from seedbed.models.factored import refuse_primitives
 from seedbed.models.families.base import Part
 from seedbed.models.families.electra import GENERATOR, PROJECTION, Electra
 from seedbed.models.huggingface import CONFIG, WEIGHTS, write_network
@@ -169,6 +170,7 @@ def small_architecture(architecture: Architecture, *, width: float, layers: floa
         a,
         width=size,
         embedding_width=None,
+        primitives=None,
         layers=count,
         heads=heads,
         kv_heads=heads,
@@ -198,6 +200,7 @@ def make_generator(network: Transformer, small: Architecture, sharing: Sharing, 
         return Transformer(small, seed=seed, kernel=network.kernel)
     names = ("embedding", "position_embedding", "type_embedding", "embedding_norm")
     tables: dict[str, Any] = {name: getattr(network, name) for name in names}
+    refuse_primitives(network.architecture.primitives, "objective")
     if type(network.embedding) is not Embedding:
         raise InputError("objective", "the token embeddings are replaced already", fix="sharing: none")
     if sharing == "disentangled":

@@ -27,8 +27,10 @@ def flops_per_token(
     seen = 12.0 * attends * a.copies * length * a.query_width
     # a step of an energy's descent: two columns a token forward and their slopes, and the backward of both
     flops = a.energy_steps * (4 * layers + 12 * seen) if a.energy_steps else a.copies * (layers + seen)
-    flops += 6.0 * targets * (a.table_width * (a.vocabulary_size + (a.width if a.head else 0)))
+    head = a.table_width * a.width if a.head else 0
+    flops += 6.0 * targets * (a.token_width * a.vocabulary_size + _primitives(a) + head)
     flops += 6.0 * a.table_width * a.width if a.embedding_width is not None else 0.0
+    flops += 6.0 * _primitives(a)
     flops += sum(block.flops(a, layer, length) for _, block, layer in a.blocks())
     if a.decoder_layers:
         written = targets if written is None else written
@@ -41,13 +43,18 @@ def decoder_flops(architecture: Architecture, length: float, read: float) -> flo
     without logits, and without the keys and values of those states."""
     a = architecture
     layer = _attention(a) + _dense(a) * (2 if a.interleaved else 1) + 2 * a.width * a.query_width
-    return a.decoder_layers * (6.0 * layer + 12.0 * (length + read) * a.query_width)
+    return a.decoder_layers * (6.0 * layer + 12.0 * (length + read) * a.query_width) + 6.0 * _primitives(a)
 
 
 def memory_flops(architecture: Architecture) -> float:
     """Of the keys and values that a decoder makes of one of the encoder's states."""
     a = architecture
     return a.decoder_layers * 12.0 * a.width * a.kv_width
+
+
+def _primitives(a: Architecture) -> int:
+    """The weights between a token's coordinates and its vector."""
+    return 0 if a.primitives is None else a.primitives * a.table_width
 
 
 def _attention(a: Architecture) -> int:

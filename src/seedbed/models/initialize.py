@@ -11,6 +11,9 @@ A mixer or feedforward may say other values for parameters of its own.
 
 As in T5 (Raffel et al., 2020) queries have it over the square root of a head's width, where scores are not divided by
 that, and the output embedding a deviation of 1, where hidden states are divided by the square root of the width.
+
+Primitives have a deviation of 1 over the square root of how many they are, so that a token's vector has that of its
+coordinates, which is that of an embedding.
 """
 
 from __future__ import annotations
@@ -46,6 +49,8 @@ def initialize(name: str, parameter: torch.Tensor, seed: int, architecture: Arch
         if name.endswith(("attention_out.weight", "feedforward_out.weight", ".out.weight", ".expert_out")):
             writes = 3 * architecture.decoder_layers if name.startswith("decoder.") else 2 * architecture.layers
             deviation /= math.sqrt(writes)
+        if name.endswith("embedding.primitives"):
+            deviation = 1 / math.sqrt(parameter.shape[0])
         if is_hidden(name):
             deviation /= math.sqrt(architecture.width_ratio)
         generator = torch.Generator().manual_seed(counters.key(seed, "initialize", name) >> 1)

@@ -65,10 +65,12 @@ class Network(Protocol):
         encoder's states of the segment of the same number."""
 
     def head(self, hidden_TD: torch.Tensor) -> torch.Tensor:
-        """What stands between hidden states and the output embedding (T, D)."""
+        """What stands between hidden states and the output embedding (T, D); (T, F) where that is factored over F
+        primitives, the product with which is part of it."""
 
     def output(self) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """The output embedding (V, D), tied to the input's where so configured, and its bias (V) or None."""
+        """The output embedding (V, D), tied to the input's where so configured, and its bias (V) or None. Of a factored
+        one the coordinates (V, F)."""
 
     def logits(self, hidden_TD: torch.Tensor) -> torch.Tensor:
         """head, then output (T, V)."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from seedbed.models.factored import refuse_primitives
 from seedbed.models.initialize import initialize
 from seedbed.models.layers import Embedding
 
@@ -23,6 +24,7 @@ class NgramTable(torch.nn.Module):
     def __init__(self, network: Transformer, tokens: int, count: int, name: str, seed: int) -> None:
         super().__init__()
         a, self._size = network.architecture, tokens
+        refuse_primitives(a.primitives, "objective")
         self.ngram_embedding = Embedding(count, a.table_width)
         self.ngram_bias = torch.nn.Parameter(torch.empty(count)) if a.output_bias else None
         for part, parameter in self.named_parameters():

@@ -59,14 +59,10 @@ def model_card(network: Transformer, card: dict[str, Any]) -> str:
     """README.md with YAML front matter, as Hugging Face's hub reads it."""
     import yaml
 
-    from seedbed.models.families.own import NOTE
-
-    stock = network.stock
-    task, auto = _TASKS.get(stock or "") or _TASKS[network.attention]
     front = {
         "license": "other",
-        "library_name": "transformers" if stock else "seedbed",
-        "pipeline_tag": task,
+        "library_name": _library(network),
+        "pipeline_tag": _task(network)[0],
         **{name: card[name] for name in FRONT_MATTER if card.get(name)},
     }
     front["tags"] = list(dict.fromkeys([*front.get("tags", []), "seedbed"]))
@@ -74,15 +70,40 @@ def model_card(network: Transformer, card: dict[str, Any]) -> str:
     lines = ["---", yaml.safe_dump(front, sort_keys=False, allow_unicode=True).strip(), "---", "", f"# {name}", ""]
     if card.get("description"):
         lines += [str(card["description"]), ""]
-    count = sum(parameter.numel() for parameter in network.parameters())
-    lines += [
-        f"- architecture: {stock or 'seedbed (no stock class)'}, {network.attention}, {_layers(network)} layers of"
-        f" width {network.width}, {count:,} parameters, vocabulary of {network.vocabulary_size:,}",
-        *[f"- {what}: {value}" for what, value in (card.get("details") or {}).items()],
-        "",
-    ]
-    lines += ["## Use", "", *_usage(stock, auto, NOTE), ""]
+    lines += [_described(network), *[f"- {what}: {value}" for what, value in (card.get("details") or {}).items()], ""]
+    lines += ["## Use", "", *_usage(network), ""]
     return "\n".join(lines + _results(card.get("results") or []))
+
+
+def retell(folder: Path, before: Transformer, after: Transformer) -> None:
+    """Let a folder's card say of one network what it says of another one."""
+    path = folder / "README.md"
+    card = path.read_text(encoding="utf-8") if path.is_file() else ""
+    for old, new in zip(_told(before), _told(after), strict=True):
+        card = card.replace(old, new, 1)
+    write_bytes(path, card.encode())
+
+
+def _told(network: Transformer) -> tuple[str, ...]:
+    """The lines of a card that follow from the network alone."""
+    return f"library_name: {_library(network)}\n", _described(network), "\n".join(_usage(network))
+
+
+def _library(network: Transformer) -> str:
+    return "transformers" if network.stock else "seedbed"
+
+
+def _task(network: Transformer) -> tuple[str, str]:
+    """The hub's name of what it does, and the class that loads it."""
+    return _TASKS.get(network.stock or "") or _TASKS[network.attention]
+
+
+def _described(network: Transformer) -> str:
+    count = sum(parameter.numel() for parameter in network.parameters())
+    return (
+        f"- architecture: {network.stock or 'seedbed (no stock class)'}, {network.attention}, {_layers(network)} layers"
+        f" of width {network.width}, {count:,} parameters, vocabulary of {network.vocabulary_size:,}"
+    )
 
 
 def _layers(network: Transformer) -> str:
@@ -90,9 +111,12 @@ def _layers(network: Transformer) -> str:
     return f"{a.layers} and {a.decoder_layers}" if a.decoder_layers else str(a.layers)
 
 
-def _usage(stock: str | None, kind: str, note: str) -> list[str]:
-    if stock is None:
-        return [note + "."]
+def _usage(network: Transformer) -> list[str]:
+    if network.stock is None:
+        from seedbed.models.families.own import NOTE
+
+        return [NOTE + "."]
+    kind = _task(network)[1]
     return [
         "```python",
         f"from transformers import {kind}, AutoTokenizer",

@@ -17,6 +17,7 @@ from seedbed.models.architecture import Architecture
 from seedbed.models.attention import attend, attention_mask, merge_heads, rope_table, split_heads
 from seedbed.models.cross import CrossAttention
 from seedbed.models.distance import alibi, relative
+from seedbed.models.factored import token_table
 from seedbed.models.kept import Kept
 from seedbed.models.layers import Embedding, Linear, Norm, activate, gated
 from seedbed.models.network import Ranks
@@ -146,7 +147,7 @@ class Stack(torch.nn.Module):
         a = self.architecture = architecture
         self.causal = a.causal or cross
         if not cross:
-            self.embedding = Embedding(a.vocabulary_size, a.table_width)
+            self.embedding = token_table(a)
         places = a.max_length + a.position_offset
         self.position_embedding = Embedding(places, a.table_width) if a.positions == "learned" else None
         self.distance_embedding = Embedding(a.buckets, a.heads) if a.positions == "relative" else None

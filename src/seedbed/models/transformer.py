@@ -23,6 +23,7 @@ from seedbed.models.attention import cross_mask
 from seedbed.models.block_sparse import block_sparse_mask
 from seedbed.models.copies import read_copies
 from seedbed.models.energy import descend
+from seedbed.models.factored import FactoredEmbedding, token_table
 from seedbed.models.initialize import initialize
 from seedbed.models.kept import Kept
 from seedbed.models.kernel import choose_kernel
@@ -47,7 +48,7 @@ class Transformer(Stack):
         self.decoder = Stack(a, a.decoder_layers, cross=True) if a.decoder_layers else None
         self.head_dense = Linear(a.width, a.table_width, a.head_bias) if a.head else None
         self.head_norm = Norm(a.table_width, a.norm_kind, a.norm_eps, a.norm_bias) if a.head else None
-        self.output_embedding = None if a.tied else Embedding(a.vocabulary_size, a.table_width)
+        self.output_embedding = None if a.tied else token_table(a)
         self.output_bias = torch.nn.Parameter(torch.empty(a.vocabulary_size)) if a.output_bias else None
         self.added_embedding: torch.nn.Embedding | None = None  # given by who trains with it, and taken away again
         self.extra = torch.nn.ModuleDict()  # what else only the training needs; never saved
@@ -183,10 +184,10 @@ class Transformer(Stack):
         (rows, length, _), dtype = states_BLD.shape, states_BLD.dtype
         kernel = self._kernel_of(rows, length, dtype, kept)
         tokens_BM, segments_BM = decoder.tokens_BM, decoder.segments_BM
-        shape = (rows, tokens_BM.shape[1], length)
+        shape, embedded_BMD = (rows, tokens_BM.shape[1], length), self.embedding(tokens_BM)
         with _no_autocast(states_BLD.device):
             return self.decoder.states(
-                self.embedding(tokens_BM),
+                embedded_BMD,
                 segments_BM,
                 decoder.positions_BM,
                 dtype=dtype,
@@ -197,17 +198,25 @@ class Transformer(Stack):
 
     def head(self, hidden_TD: Tensor) -> Tensor:
         """Dense, activation and norm where the architecture has them; else the hidden states. With width transfer
-        divided by the ratio of the widths, and where the output is scaled by sqrt(D): the multiplier of the logits."""
+        divided by the ratio of the widths, and where the output is scaled by sqrt(D): the multiplier of the logits. Of
+        a factored output embedding the last part is the product with its primitives."""
         a = self.architecture
         ratio = a.width_ratio * (math.sqrt(a.width) if a.scaled_output else 1.0)
         if self.head_dense is not None and self.head_norm is not None:
             with _no_autocast(hidden_TD.device):
                 hidden_TD = self.head_norm(activate(self.head_dense(hidden_TD), a.head_activation))
-        return hidden_TD if ratio == 1 else hidden_TD / ratio
+        hidden_TD = hidden_TD if ratio == 1 else hidden_TD / ratio
+        table = self._output_table()
+        if isinstance(table, FactoredEmbedding):
+            with _no_autocast(hidden_TD.device):
+                return table.projected(hidden_TD)
+        return hidden_TD
 
     def output(self) -> tuple[Tensor, Tensor | None]:
-        table = self.embedding if self.output_embedding is None else self.output_embedding
-        return table.weight, self.output_bias
+        return self._output_table().weight, self.output_bias
+
+    def _output_table(self) -> Embedding:
+        return self.embedding if self.output_embedding is None else self.output_embedding
 
     def logits(self, hidden_TD: Tensor) -> Tensor:
         """(T, V), in the type of the hidden states."""

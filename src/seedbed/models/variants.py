@@ -21,6 +21,8 @@ def check_variants(architecture: Architecture) -> None:
         _at_least("embedding_width", a.embedding_width, 1)
         if a.attention != "bidirectional" or a.base_width is not None:
             raise InputError("embedding_width", "is for encoders without width_transfer", value=a.embedding_width)
+    if a.primitives is not None:
+        _at_least("primitives", a.primitives, 1)
     if a.sparse is not None:
         _check_sparse(a, a.sparse)
     if a.copies != 1:

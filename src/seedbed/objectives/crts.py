@@ -68,11 +68,14 @@ class ClusterTokenSubstitution(Detection):
 
     def prepare(self, network: Any, seed: int) -> None:
         """The clusters, and the counts of their pairs."""
+        import torch
+
         from seedbed.models.clusters import Clusters, clusters_of
 
         super().prepare(network, seed)
         ordinary_O = np.flatnonzero(~self._special_V)
-        vectors_OD = network.embedding.weight.detach().cpu().numpy()[ordinary_O]
+        ids_O = torch.from_numpy(ordinary_O).to(network.embedding.weight.device)
+        vectors_OD = network.embedding(ids_O).detach().cpu().numpy()
         cluster_O = clusters_of(vectors_OD, self.clusters, seed)
         network.extra["crts_clusters"] = Clusters(network.vocabulary_size, ordinary_O, cluster_O)
 

@@ -74,5 +74,5 @@ class UnrolledDenoising(Objective):
 
     def flops_per_token(self, architecture: Any, length: int, targets: float) -> float:
         """Of all passes; what is drawn takes the logits once more."""
-        drawn = 2.0 * targets * architecture.width * architecture.vocabulary_size * (self.steps - 1)
+        drawn = 2.0 * targets * architecture.token_width * architecture.vocabulary_size * (self.steps - 1)
         return float(self.steps * architecture.flops_per_token(length, targets) + drawn)

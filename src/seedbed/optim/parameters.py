@@ -14,7 +14,8 @@ def decay_groups(network: Any, weight_decay: float, *, decay_embeddings: bool) -
     """Two groups of trainable parameters: matrices, which decay, and the rest, which do not.
 
     The rest are vectors (norms' gains, biases) and, unless `decay_embeddings`, the rows of embeddings: a rare
-    token's row would shrink at every step although it hardly ever gets a gradient.
+    token's row would shrink at every step although it hardly ever gets a gradient. (So it would if primitives decayed
+    that all rows are made of.)
     """
     embeddings = set() if decay_embeddings else {id(parameter) for parameter in _embeddings(network)}
     decayed: list[torch.nn.Parameter] = []
@@ -72,7 +73,8 @@ def evaluation_weights(optimizer: Any) -> Iterator[None]:
 def _embeddings(network: Any) -> list[torch.Tensor]:
     import torch
 
-    found = [module.weight for module in network.modules() if isinstance(module, torch.nn.Embedding)]
+    tables = [module for module in network.modules() if isinstance(module, torch.nn.Embedding)]
+    found: list[torch.Tensor] = [part for table in tables for part in table.parameters(recurse=False)]
     if hasattr(network, "output"):
         found.append(network.output()[0])
     return found

@@ -182,7 +182,7 @@ def _finetuned(
     from seedbed.models.scoring import pad_id
 
     network: Any = context.network("model", seed)
-    network.embedding.weight.requires_grad_(False)
+    network.embedding.requires_grad_(False)
     classes, pad = len(data.classes), pad_id(context.vocabulary)
     return finetune(
         network, data.train_rows, data.train_N, classes, training=training, seed=seed, pad=pad, read=merging

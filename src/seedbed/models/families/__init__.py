@@ -30,7 +30,7 @@ FAMILIES: dict[str, Family] = {family.model_type: family for family in (*STOCK, 
 
 def family_of(architecture: Architecture) -> Family:
     """The stock class that is exactly this network; our own format if there is none."""
-    if architecture.copies > 1 or architecture.sparse or architecture.energy_steps:
+    if architecture.copies > 1 or architecture.sparse or architecture.energy_steps or architecture.primitives:
         return FAMILIES["seedbed"]
     fitting = [FAMILIES["albert"]] if architecture.composed else STOCK
     return next((family for family in fitting if family.describes(architecture)), FAMILIES["seedbed"])

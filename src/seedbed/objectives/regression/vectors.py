@@ -41,7 +41,8 @@ def answers(
 
     size = features_BLF.shape[-1]
     with torch.autocast(features_BLF.device.type, enabled=False):
-        embedded_BLE = features_BLF @ network.embedding.weight[:size].to(features_BLF.dtype)
+        table_FE = network.embedding(torch.arange(size, device=features_BLF.device))
+        embedded_BLE = features_BLF @ table_FE.to(features_BLF.dtype)
     hidden_BLE = network.read(embedded_BLE, segments_BL, positions_BL)
     hidden_TE = network.head(hidden_BLE.flatten(0, 1).index_select(0, where_T)).float()
     weight_VE, bias_V = network.output()

@@ -34,7 +34,10 @@ class ContextualDistillation:
         self.corpus, self.snippets, self.length, self.rescale = corpus, snippets, length, rescale
 
     def initialize(self, change: Change) -> dict[str, torch.Tensor]:
+        from seedbed.models.factored import refuse_primitives
         from seedbed.surgery.vocabulary.distiller import Distiller, mean_states, with_learned_rows
+
+        refuse_primitives(change.primitives, "contextual_distillation")
 
         def learn(distiller: Distiller, contexts: list[Context]) -> torch.Tensor:
             means_MD = mean_states(distiller, contexts)

@@ -64,6 +64,9 @@ class CW2V:
         """new_ND for each of the embeddings: copied rows, and mixtures."""
         import torch
 
+        from seedbed.models.factored import refuse_primitives
+
+        refuse_primitives(change.primitives, "cw2v")
         ids_T = self._read(change)
         tables = {
             name: Hull(old_VD, change.same_N, self.rank, key(change.seed, "cw2v", name))

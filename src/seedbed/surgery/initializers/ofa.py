@@ -27,33 +27,49 @@ class OFA:
     case, are copied; those of others are the mean over the `neighbors` nearest old tokens, weighted by
     softmax(cosine / temperature), or normal numbers where no word holds the token.
 
+    A model whose factors are kept has, and trains, V F + F D numbers in each table where it had V D; input and output
+    embeddings that are one table have the same factors. What is said of rows in `change_vocabulary` is then true of
+    coordinates: a special token's are those of its counterpart, or drawn from the distribution of the old coordinates.
+    The folder is in Seedbed's own format, as no class of transformers has such tables; `seedbed export` multiplies them
+    out. Later changes of the vocabulary go on with the primitives that there are.
+
     vectors: made by `align_word_vectors`; old tokens are placed by the words of `source`. words: by which words new
     tokens are placed, those of both languages (as in the paper, whose new vocabulary has the old languages too) or of
-    `target`. primitives: how many; none: no factorization.
+    `target`. primitives: how many; none: no factorization. factors: `kept` in the model, as in the paper, or
+    `multiplied` out, for a folder of the class that it was: the new embeddings are of rank `primitives` when training
+    begins, but have the full number of parameters, and training may leave that rank; special tokens then keep whole
+    rows.
 
-    Not as in the paper: coordinates and primitives are multiplied out, so that the model's folder is an ordinary one.
-    The new embeddings are of rank `primitives` as the paper's are when training begins, but have the full number of
-    parameters, and training may leave that rank. Nor are ColexNet+ vectors here, which bring many languages together
-    by shared concepts.
+    Not here: the paper's ColexNet+ vectors, which bring many languages together by shared concepts.
     """
 
     def __init__(
         self,
         vectors: AlignedVectors,
         primitives: int | None = None,
+        factors: Literal["multiplied", "kept"] = "multiplied",
         words: Literal["both", "target"] = "both",
         neighbors: int = 10,
         temperature: float = 0.1,
     ) -> None:
         if primitives is not None and primitives < 1:
             raise InputError("primitives", "must be at least 1", value=primitives)
-        self.vectors, self.primitives, self.words = vectors, primitives, words
+        if primitives is None and factors == "kept":
+            raise InputError("factors", "cannot be kept where there are none", value=factors, fix="primitives: 100")
+        self.vectors, self.primitives, self.factors, self.words = vectors, primitives, factors, words
         self.neighbors, self.temperature = neighbors, temperature
+
+    def kept_primitives(self, given: int | None) -> int | None:
+        """Those asked for, or none where they are multiplied out."""
+        if self.primitives is None:
+            return given
+        return self.primitives if self.factors == "kept" else None
 
     def initialize(self, change: Change) -> dict[str, torch.Tensor]:
         """new_ND for each of the embeddings; input and output have primitives of their own."""
         import torch
 
+        from seedbed.surgery.vocabulary.factors import factorized
         from seedbed.surgery.vocabulary.mixture import nearest_mixture
         from seedbed.vectors.subwords import token_vectors
 
@@ -67,26 +83,12 @@ class OFA:
         change.say(f"ofa: {int(shared.sum())} of {len(same_N)} tokens are copied, {found} are means of neighbors")
         result = {}
         for name, old_VD in change.embeddings.items():
-            coordinates_VF, primitives_FD = factorized(old_VD, self.primitives)
+            # where factors are kept, the rows are coordinates already
+            coordinates_VF, primitives_FD = factorized(old_VD, None if self.factors == "kept" else self.primitives)
             new_NF = mixture.embeddings(coordinates_VF, change.seed, name)
             new_NF[torch.from_numpy(shared)] = coordinates_VF[torch.from_numpy(same_N[shared])]
             result[name] = new_NF if primitives_FD is None else new_NF @ primitives_FD
         return result
-
-
-def factorized(old_VD: torch.Tensor, primitives: int | None) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Coordinates (V, F) and primitives (F, D), whose product is the nearest matrix of rank F."""
-    import torch
-
-    if primitives is None:
-        return old_VD, None
-    if primitives > min(old_VD.shape):
-        raise InputError(
-            "primitives", f"is more than the rank of the embeddings: {min(old_VD.shape)}", value=primitives
-        )
-    found = torch.linalg.svd(old_VD.double(), full_matrices=False)
-    primitives_FD = found.S[:primitives, None] * found.Vh[:primitives]
-    return found.U[:, :primitives].float(), primitives_FD.float()
 
 
 def _same_in_any_case(change: Change) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from seedbed.surgery.initializer import Change, Initializer, initializers
+from seedbed.surgery.initializer import Change, Initializer, initializers, kept_primitives
 
 if TYPE_CHECKING:
     import torch
@@ -17,6 +17,10 @@ class Overlap:
 
     def __init__(self, rest: Annotated[Initializer, initializers] = "subtokens") -> None:  # type: ignore[assignment]
         self.rest = rest
+
+    def kept_primitives(self, given: int | None) -> int | None:
+        """As `rest` has it."""
+        return kept_primitives(self.rest, given)
 
     def initialize(self, change: Change) -> dict[str, torch.Tensor]:
         import torch

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 @initializers.register("random", papers=["372"])
 class Random:
     """All rows drawn anew as those of a network that is trained from scratch (`models.initialize`): the baseline of
-    every paper on the subject. Nothing of the old table is used."""
+    every paper on the subject. Nothing of the old table is used; of a factored one its primitives are, over which
+    coordinates are drawn so that rows are as long as a new network's."""
 
     def initialize(self, change: Change) -> dict[str, torch.Tensor]:
         import torch
@@ -30,5 +31,8 @@ class Random:
             # name is the input's, since numbers are drawn by it.
             path = architecture.output_table if name == "output" and architecture.scaled_output else "embedding.weight"
             initialize(path, new_ND, key(change.seed, "vocabulary", name), architecture)
+            if name in change.primitives:
+                primitives_FD = change.primitives[name]
+                new_ND *= primitives_FD.shape[1] ** 0.5 / primitives_FD.norm()
             found[name] = new_ND
         return found

@@ -113,8 +113,8 @@ def train_tokenizer_hypernetwork(
         similarity=similarity,
         seed=seed,
     )
-    width = frozen.network.width
-    sizes = Sizes(width, tuple(frozen.old), hidden or width, layers, pieces, residual)
+    columns = frozen.old["input"].shape[1]  # fewer than the network is wide where its tables are narrow, or factored
+    sizes = Sizes(columns, tuple(frozen.old), hidden or frozen.network.width, layers, pieces, residual)
     predictor = EmbeddingPredictor(sizes, seed=seed).to(place)
     predictor.fit_scales(frozen.old, frozen.plain_K)
     numerics = settle(frozen.network, place, precision, length=length, rows=rows, saved=None)

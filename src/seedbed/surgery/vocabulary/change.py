@@ -14,7 +14,7 @@ from seedbed.core.errors import InputError
 from seedbed.core.step import Estimate, StepContext, step
 from seedbed.models.artifact import Model
 from seedbed.surgery.expected import expected_counts
-from seedbed.surgery.initializer import Change, Initializer, initializers
+from seedbed.surgery.initializer import Change, Initializer, initializers, kept_primitives
 from seedbed.vocabulary.artifact import Tokenizer
 from seedbed.vocabulary.roles import ROLES
 
@@ -45,9 +45,12 @@ def change_vocabulary(
     Special tokens take over the rows of those with their role, whatever the method; those without a counterpart are
     drawn from the distribution of the old embeddings. The logits' bias is that of the old token with the same surface,
     and the mean of all for others. Rows of the old table beyond its tokenizer (which some models have, to make the
-    number of rows a multiple) are left out. The counts: `tokens` of both, and how many are the `same`.
+    number of rows a multiple) are left out. Where the model's tables are coordinates over primitives (`ofa` can leave
+    such), all this is true of coordinates, and primitives stay. The counts: `tokens` of both, and how many are the
+    `same`.
     """
     from seedbed.models.save import save_model
+    from seedbed.surgery.vocabulary.factors import factors_of
     from seedbed.surgery.vocabulary.match import check_special, same_tokens
 
     started = time.monotonic()
@@ -59,11 +62,14 @@ def change_vocabulary(
     if network.vocabulary_size > before.size:
         context.say(f"{network.vocabulary_size - before.size} rows of the embedding have no token, and are left out")
     same_N = same_tokens(old, tokenizer)
-    change = Change(model, old, tokenizer, tables_of(network, before.size), same_N, seed, context.say)
+    count = kept_primitives(method, network.architecture.primitives)
+    embeddings, primitives = factors_of(network, before.size, count)
+    change = Change(model, old, tokenizer, embeddings, same_N, seed, context.say, primitives)
     new_tables = method.initialize(change)
     _check_rows(new_tables, change)
     _put_special(new_tables, change)
-    changed = _resized(network, new_tables, change, _special_ids(network.architecture.special, before, after))
+    special = _special_ids(network.architecture.special, before, after)
+    changed = _resized(network, {"special": special, "primitives": count}, new_tables, change)
     plain = ~after.special_V
     context.counts.update(
         {
@@ -75,11 +81,10 @@ def change_vocabulary(
             "seconds": round(time.monotonic() - started, 2),
         }
     )
-    context.say(f"{after.size:,} tokens, of which {int((same_N >= 0).sum()):,} are the old vocabulary's")
-    details = {
-        "vocabulary changed by": f"{context.parameters.get('method')}",
-        "tokens taken over": f"{int((same_N >= 0).sum()):,} of {after.size:,}",
-    }
+    taken = f"{int((same_N >= 0).sum()):,}"
+    context.say(f"{after.size:,} tokens, of which {taken} are the old vocabulary's")
+    method_name = f"{context.parameters.get('method')}"
+    details = {"vocabulary changed by": method_name, "tokens taken over": f"{taken} of {after.size:,}"}
     card = {"name": context.name, "description": "A model with another vocabulary, by Seedbed.", "details": details}
     save_model(changed, tokenizer.path, context.folder, card)
 
@@ -89,13 +94,17 @@ def _estimate(parameters: dict[str, Any], counts_of: Callable[[Any], dict[str, A
     """The network, where the new size is known."""
     size = int(counts_of(parameters["tokenizer"]).get("size", 0))
     known = counts_of(parameters["model"]) if size else {}
-    counts = expected_counts(known, lambda given: replace(given, vocabulary_size=size))
+    method = parameters["method"].build(build_artifact=lambda reference: reference)  # what it is given is not made yet
+    counts = expected_counts(
+        known,
+        lambda given: replace(given, vocabulary_size=size, primitives=kept_primitives(method, given.primitives)),
+    )
     return Estimate(parameters=counts["parameters"], counts=counts, notes="what the method learns is not foreseen")
 
 
 def tables_of(network: Transformer, size: int) -> dict[str, torch.Tensor]:
     """The rows of the first `size` tokens in the embeddings, "input" and, where it is another table, "output"; the
-    network's own numbers, without gradients."""
+    network's own numbers, without gradients. Of factored tables that is coordinates."""
     weights = dict(network.named_parameters())
     return {name: weights[path].detach()[:size] for name, path in TABLES.items() if path in weights}
 
@@ -138,21 +147,17 @@ def _special_ids(given: dict[str, int | None], before: Vocabulary, after: Vocabu
 
 
 def _resized(
-    network: Transformer, tables: dict[str, torch.Tensor], change: Change, special: dict[str, int | None]
+    network: Transformer, changes: dict[str, Any], tables: dict[str, torch.Tensor], change: Change
 ) -> Transformer:
-    """The network with other tables; the bias of the logits is the same token's, or the mean."""
+    """The network with other tables and such changes of its architecture; the bias of the logits is the same token's,
+    or the mean."""
     import torch
 
-    from seedbed.models.transformer import Transformer
+    from seedbed.surgery.vocabulary.factors import rebuilt
 
-    changed = Transformer(replace(network.architecture, vocabulary_size=len(change.same_N), special=special))
-    given = {TABLES[name]: new_ND for name, new_ND in tables.items()}
-    old = dict(network.named_parameters())
+    architecture, others = replace(network.architecture, vocabulary_size=len(change.same_N), **changes), {}
     if network.output_bias is not None:
         bias_V = network.output_bias.detach()[: len(change.embeddings["input"])]
         same_N = torch.from_numpy(change.same_N)
-        given["output_bias"] = torch.where(same_N >= 0, bias_V[same_N.clamp(min=0)], bias_V.mean())
-    with torch.no_grad():
-        for name, parameter in changed.named_parameters():
-            parameter.copy_(given[name] if name in given else old[name])
-    return changed
+        others["output_bias"] = torch.where(same_N >= 0, bias_V[same_N.clamp(min=0)], bias_V.mean())
+    return rebuilt(network, architecture, tables, change.primitives, **others)

@@ -28,7 +28,8 @@ class ActiveForgetting(Intervention):
 
     Embeddings are those of the input and, where the head is not tied to them as the paper's is, those of the output;
     its bias stays, as in the authors' code. They are drawn as those of a new network are: a normal distribution of
-    deviation 0.02 as in the paper, here cut at three deviations. The embeddings at the end of an episode are those of
+    deviation 0.02 as in the paper, here cut at three deviations. Where they are coordinates over primitives, these are
+    drawn anew too. The embeddings at the end of an episode are those of
     its checkpoint and its validation, as they are forgotten when the next step begins; and the last ones stay, where
     the authors' forget those of the last step too.
 
@@ -49,7 +50,11 @@ class ActiveForgetting(Intervention):
     def prepare(self, network: Any, seed: int) -> None:
         """Find the tables."""
         wanted = {id(network.embedding.weight), id(network.output()[0])}
-        self._tables = {name: p for name, p in network.named_parameters() if id(p) in wanted}
+        self._tables = {
+            name: p
+            for name, p in network.named_parameters()
+            if id(p) in wanted or name.endswith("embedding.primitives")
+        }
         frozen = [name for name, parameter in self._tables.items() if not parameter.requires_grad]
         if frozen:
             raise InputError("trainable", "leaves embeddings out that active_forgetting draws anew", value=frozen)

@@ -55,8 +55,10 @@ class InitialEmbeddings(Intervention):
         """Fill the rows; a resumed run's checkpoint comes after that."""
         import torch
 
+        from seedbed.models.factored import refuse_primitives
         from seedbed.vectors.subwords import token_vectors
 
+        refuse_primitives(network.architecture.primitives, "initial_embeddings")
         found_ND = token_vectors(self.tokenizer, [self.vectors.table], "frequency")
         known_N = np.flatnonzero(found_ND.any(1))
         if not len(known_N):
