@@ -109,6 +109,22 @@ def test_a_space_of_thai_is_a_token(tmp_path: Path) -> None:
     assert tokens.count("\u2581") == 1
 
 
+def test_of_fifty_files_some_are_held_out_whole(tmp_path: Path) -> None:
+    """By the recipe's usual shares (2% and 5%) the validation part of these has no file."""
+    (tmp_path / "texts").mkdir()
+    for number in range(50):
+        first, second = GERMAN[number % 24], GERMAN[24 + number % 12]
+        (tmp_path / "texts" / f"{number}.txt").write_text(f"{first}\n\n{second}\n\nDas ist der {number}. Text.")
+    parts = {}
+    for changes in ([], ["corpus.split={validation: 0.02, test: 0.05}"]):
+        recipe = RECIPE.overridden([f"data={tmp_path / 'texts'}", "language=deu", "preset=files", *changes])
+        plan = make_plan(recipe, Store(tmp_path / "store"), ["corpus"])
+        corpus: Any = run_plan(plan, say=lambda line: None)["corpus"]
+        parts[len(changes)] = {split: len(list(corpus.documents(split))) for split in ("train", "validation", "test")}
+        assert all(row["text"].count("\n\n") == 2 for row in corpus.documents("train"))
+    assert parts[1]["validation"] == 0 < min(parts[0]["validation"], parts[0]["test"])
+
+
 def test_a_language_that_was_not_named_is_an_error_before_anything_is_trained(data: list[str], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="unknown language 'und'") as caught:
         made(tmp_path, *data)

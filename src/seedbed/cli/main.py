@@ -18,6 +18,7 @@ from . import (
     compare,
     corpus,
     inspect,
+    lexicon,
     machine,
     papers,
     regimes,
@@ -42,6 +43,7 @@ app.command()(branch.branch)
 app.command()(compare.compare)
 app.command()(compare.check)
 app.command()(search.search)
+app.command()(lexicon.lexicon)
 app.command()(report.report)
 app.command()(suggest.suggest)
 app.command()(regimes.regimes)

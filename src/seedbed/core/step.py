@@ -143,6 +143,7 @@ steps = StepRegistry(
     "seedbed.vectors.teach",
     "seedbed.vectors.read",
     "seedbed.vectors.dictionary",
+    "seedbed.vectors.shorten",
     "seedbed.vectors.align",
     "seedbed.vectors.measure",
     "seedbed.data.tokenize",

@@ -40,5 +40,6 @@ def sample_documents(
         else:
             heapq.heappushpop(heap, entry)
     if not heap:
-        raise InputError("split", f"the split '{split}' of the corpus is empty", value=str(corpus.path))
+        fix = "hold more out (build_corpus: {split: ...}), or take smaller documents (the reader's `unit`)"
+        raise InputError("split", f"the split '{split}' of the corpus is empty", value=str(corpus.path), fix=fix)
     return [entry[3] for entry in sorted(heap, reverse=True, key=lambda entry: entry[:3])]

@@ -48,7 +48,8 @@ def read_word_vectors(
             break
     if not rows:
         problem = "; ".join(broken[:_SHOWN])
-        raise InputError("source", f"holds no word vectors: {problem}", value=str(source))
+        fix = "vectors are made of text by the steps build_corpus and train_word_vectors"
+        raise InputError("source", f"holds no word vectors: {problem}", value=str(source), fix=fix)
     for line in broken[:_SHOWN]:
         context.say(f"left out: {line}")
     matrix_WD = np.stack(list(rows.values()))
