@@ -13,7 +13,9 @@ FOLDER holds one or both of
 
 Speed: pages and megabytes of HTML per second of CPU time, one process, decoding and parsing included; the text alone,
 no metadata beyond title and language. Intervals: 95%, by resampling pages. A page without text counts as an empty one.
-`--neural FOLDER` adds a trained neural extractor; `--only` chooses among the others.
+`--neural FOLDER` adds a trained neural extractor, `--train-neural 5` those that are trained for this by the step
+`train_extractor`: each on the pages of both sets but for a fifth of the sites, whose pages it then extracts, so that no
+page's site was learned from and every page counts. `--only` chooses among the others.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import importlib.metadata
 import json
 import lzma
 import re
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -36,14 +39,17 @@ from seedbed.core.artifact import Artifact
 from seedbed.core.counters import generator
 from seedbed.corpus import extractors
 from seedbed.corpus.input.pages import NoText
+from seedbed.corpus.neural.labeled import LabeledPage, is_held_back, site_of
+from seedbed.recipe.execute import Workspace, run_recipe
+from seedbed.recipe.recipe import parse_recipe
 
-CONTESTANTS: dict[str, Any] = {
-    "resiliparse": {"resiliparse": {}},
-    "resiliparse, all text": {"resiliparse": {"main_content": False}},
-    "trafilatura": {"trafilatura": {"fast": False}},
-    "trafilatura, fast": {"trafilatura": {"fast": True}},
-    "trafilatura, precision": {"trafilatura": {"favor": "precision", "fast": False}},
-    "trafilatura, recall": {"trafilatura": {"favor": "recall", "fast": False}},
+CONTESTANTS: dict[str, list[Any]] = {  # several take turns by the fold of a page's site
+    "resiliparse": [{"resiliparse": {}}],
+    "resiliparse, all text": [{"resiliparse": {"main_content": False}}],
+    "trafilatura": [{"trafilatura": {"fast": False}}],
+    "trafilatura, fast": [{"trafilatura": {"fast": True}}],
+    "trafilatura, precision": [{"trafilatura": {"favor": "precision", "fast": False}}],
+    "trafilatura, recall": [{"trafilatura": {"favor": "recall", "fast": False}}],
 }
 SETS = ("article-extraction", "trafilatura-eval")
 WORD = re.compile(r"\w+")
@@ -57,37 +63,68 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--only", nargs="*", choices=list(CONTESTANTS))
     parser.add_argument("--neural", type=Path, help="a trained extractor")
+    parser.add_argument("--train-neural", type=int, metavar="FOLDS", help="train one for each fold of the sites")
     parser.add_argument("--pages", type=int, help="of each set, the first so many")
     options = parser.parse_args()
     contestants = {name: CONTESTANTS[name] for name in options.only or CONTESTANTS}
     if options.neural:
-        contestants["neural"] = {"neural": {"model": str(options.neural)}}
+        contestants["neural"] = [{"neural": {"model": str(options.neural)}}]
+    paths = {name: options.data / name / "pages.jsonl.xz" for name in SETS}
+    paths = {name: path for name, path in paths.items() if path.is_file()}
+    if not paths:
+        parser.error(f"{options.data} holds neither of {', '.join(SETS)}")
     results = []
-    for name in SETS:
-        path = options.data / name / "pages.jsonl.xz"
-        if path.is_file():
+    with tempfile.TemporaryDirectory() as folder:
+        training = {}
+        if options.train_neural:
+            contestants["neural"], training = trained(list(paths.values()), options.train_neural, Path(folder))
+        for name, path in paths.items():
             with lzma.open(path, "rt", encoding="utf8") as file:
                 rows = [json.loads(line) for line in file][: options.pages]
             results += list(race(name, rows, contestants))
-    if not results:
-        parser.error(f"{options.data} holds neither of {', '.join(SETS)}")
     if options.out:
-        kept.write(options.out, {"peers": peers(), "results": results})
+        kept.write(options.out, {"peers": peers(), **training, "results": results})
 
 
-def race(name: str, rows: Sequence[Row], contestants: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def trained(paths: Sequence[Path], folds: int, folder: Path) -> tuple[list[Any], dict[str, Any]]:
+    """An extractor for each fold, which has not learned from the sites of that fold, and what their training took."""
+    given = {"pages": list(map(str, paths)), "folds": folds}
+    steps = {f"fold-{seed}": {"train_extractor": {**given, "seed": seed}} for seed in range(folds)}
+    recipe, place = parse_recipe({"name": "neural", "steps": steps}), Workspace(folder)
+    start = time.process_time()
+    run_recipe(recipe, place, say=print)
+    models = [place.folder(recipe) / name for name in steps]
+    facts = {"folds": folds, "cpu_seconds": round(time.process_time() - start, 1)}
+    return [{"neural": {"model": str(model.resolve())}} for model in models], {"training": facts}
+
+
+def race(name: str, rows: Sequence[Row], contestants: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
     """Each contestant on one set of pages."""
     pages = [row["html"].encode() for row in rows]
     print(f"{name}: {len(rows)} pages, {sum(map(len, pages)) / 1e6:.1f} MB")
-    for label, component in contestants.items():
-        texts, seconds = extracted(component, pages)
+    for label, components in contestants.items():
+        turns = [turn_of(row["url"], len(components)) for row in rows]
+        texts, seconds = [""] * len(pages), 0.0
+        for turn, component in enumerate(components):
+            own = [place for place, its in enumerate(turns) if its == turn]
+            found, took = extracted(component, [pages[place] for place in own])
+            seconds += took
+            for place, text in zip(own, found, strict=True):
+                texts[place] = text
+        configuration = components[0] if len(components) == 1 else {"neural": {"folds": len(components)}}
         score = against_strings if "must_have" in rows[0] else against_articles
         figures = score(rows, texts)
         figures["pages_per_cpu_second"] = round(len(pages) / seconds, 1)
         figures["mb_per_cpu_second"] = round(sum(map(len, pages)) / 1e6 / seconds, 2)
         figures["without_text"] = sum(not text for text in texts)
         print(f"  {label:24}" + "  ".join(f"{key} {value}" for key, value in figures.items()), flush=True)
-        yield {"set": name, "pages": len(rows), "extractor": label, "configuration": component, **figures}
+        yield {"set": name, "pages": len(rows), "extractor": label, "configuration": configuration, **figures}
+
+
+def turn_of(url: str, folds: int) -> int:
+    """The seed under which `train_extractor` with so many folds holds the page's site back."""
+    page = LabeledPage("", site_of(url), "", None)
+    return next((seed for seed in range(folds) if is_held_back(page, folds, seed)), 0)
 
 
 def extracted(component: Any, pages: Sequence[bytes]) -> tuple[list[str], float]:

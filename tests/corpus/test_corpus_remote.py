@@ -1,116 +1,80 @@
-"""Sources in S3: listing, globs, contents that count, reading, and a network that fails. Against a server in here."""
+"""Sources in S3: listing, globs, contents that count, reading, and what cannot be had. Against a server of moto's.
+
+Objects are put into the server's memory, which is faster than through the network; they are listed and read through it.
+"""
 
 from __future__ import annotations
 
-import email.utils
+import datetime
 import gzip
-import hashlib
-import http.server
 import io
 import json
-import re
+import lzma
 import tarfile
-import threading
-import urllib.parse
+import urllib.request
 import zipfile
 from collections.abc import Iterator
-from typing import Any, ClassVar
-from xml.sax.saxutils import escape
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import zstandard
+from moto.backends import get_backend
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.server import ThreadedMotoServer
 
+from seedbed.core import remote
 from seedbed.core.errors import InputError
 from seedbed.core.schema import check
 from seedbed.core.source import Source
 
-
-class Bucket(http.server.BaseHTTPRequestHandler):
-    """As much of the S3 protocol as listing and reading take: ListObjectsV2 in pages of three, HEAD, ranged GET."""
-
-    protocol_version = "HTTP/1.1"
-    objects: ClassVar[dict[str, bytes]]
-    written: ClassVar[dict[str, str]]
-    refuses: ClassVar[set[str]]
-
-    def log_message(self, *arguments: Any) -> None:
-        pass
-
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def do_GET(self) -> None:
-        url = urllib.parse.urlsplit(self.path)
-        bucket, _, key = urllib.parse.unquote(url.path).lstrip("/").partition("/")
-        if not key:
-            query = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
-            self.reply(200, self.listing(query) if bucket == "bucket" else b"<Error/>", {})
-        elif key not in self.objects:
-            self.reply(404, b"<Error><Code>NoSuchKey</Code></Error>", {})
-        elif key in self.refuses and self.command == "GET":
-            self.reply(403, b"<Error><Code>AccessDenied</Code></Error>", {})
-        else:
-            content = self.objects[key]
-            headers = {
-                "ETag": f'"{hashlib.md5(content).hexdigest()}"',
-                "Last-Modified": email.utils.formatdate(1.7e9, usegmt=True),
-            }
-            if span := re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", "")):
-                first, last = int(span[1]), min(int(span[2]), len(content) - 1)
-                headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
-                self.reply(206, content[first : last + 1], headers)
-            else:
-                self.reply(200, content, headers)
-
-    def listing(self, query: dict[str, str]) -> bytes:
-        prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
-        rows: dict[str, str] = {}
-        for key, content in sorted(self.objects.items()):
-            if not key.startswith(prefix):
-                continue
-            head, found, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
-            if found:
-                name = f"{prefix}{head}{delimiter}"
-                rows[name] = f"<CommonPrefixes><Prefix>{escape(name)}</Prefix></CommonPrefixes>"
-            else:
-                rows[key] = (
-                    f"<Contents><Key>{escape(key)}</Key><LastModified>{self.written[key]}</LastModified>"
-                    f"<Size>{len(content)}</Size></Contents>"
-                )
-        first = int(query.get("continuation-token", 0))
-        page, more = list(rows.values())[first : first + 3], first + 3 < len(rows)
-        token = f"<NextContinuationToken>{first + 3}</NextContinuationToken>" if more else ""
-        return (
-            f'<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>bucket</Name>'
-            f"<KeyCount>{len(page)}</KeyCount><IsTruncated>{str(more).lower()}</IsTruncated>{token}{''.join(page)}"
-            "</ListBucketResult>"
-        ).encode()
-
-    def reply(self, status: int, content: bytes, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in (headers | {"Content-Length": str(len(content))}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(content)
+LONG_AGO = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
 
 
 class Store:
-    def __init__(self) -> None:
-        Bucket.objects, Bucket.written, Bucket.refuses = {}, {}, set()
+    """A server with one bucket, `bucket`."""
 
-    def put(self, key: str, content: bytes, written: str = "2024-01-01T00:00:00.000Z") -> None:
-        Bucket.objects[key], Bucket.written[key] = content, written
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.memory = get_backend("s3")[DEFAULT_ACCOUNT_ID]["aws"]
+        self.memory.reset()
+        self.memory.create_bucket("bucket", "us-east-1")
+
+    def put(self, key: str, content: bytes, days: int = 0) -> None:
+        """An object that was written so many days after a day of long ago."""
+        self.memory.put_object("bucket", key, content).last_modified = LONG_AGO + datetime.timedelta(days=days)
+
+    def delete(self, key: str) -> None:
+        self.memory.delete_object("bucket", key)
+
+    def deny(self, action: str) -> None:
+        rule = {"Effect": "Deny", "Principal": "*", "Action": action, "Resource": "arn:aws:s3:::bucket/*"}
+        policy = {"Version": "2012-10-17", "Statement": [rule]}
+        self.memory.put_bucket_policy("bucket", json.dumps(policy).encode())
+
+    def ask_for_keys(self, does_ask: bool) -> None:
+        """Whether it looks at access keys; it knows none."""
+        requests_without = b"0" if does_ask else b"inf"
+        request = urllib.request.Request(
+            f"{self.address}/moto-api/reset-auth", requests_without, {"Content-Type": "text/plain"}
+        )
+        urllib.request.urlopen(request).close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Bucket)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
+def store(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     for name, value in {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
+        "AWS_ENDPOINT_URL": server,
         "AWS_ACCESS_KEY_ID": "key",
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_REGION": "us-east-1",
@@ -118,10 +82,9 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    yield Store()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    store = Store(server)
+    yield store
+    store.ask_for_keys(False)
 
 
 def jsonl(*texts: str) -> bytes:
@@ -147,12 +110,39 @@ def test_objects_folders_and_globs(store: Store) -> None:
     assert names("s3://bucket/b[!1]/?.txt") == ["bucket/b2/y.txt"]
     assert len(names("s3://bucket")) == 6
     assert {file.size for file in Source("s3://bucket/a").listed} == {5}
-    with pytest.raises(InputError, match=r"read.path: no object has this name"):
-        check(Source, "s3://bucket/none", "read.path")
-    with pytest.raises(InputError, match="cannot be read: "):
-        check(Source, "s3://other/x", "read.path")
-    with pytest.raises(InputError, match="is no URL that can be read"):
-        check(Source, "ftp://bucket/x", "read.path")
+
+
+def test_listings_of_more_than_a_page(store: Store) -> None:
+    for number in range(1003):
+        store.put(f"many/{number:04}.txt", b"x")
+    assert names("s3://bucket/many") == [f"many/{number:04}.txt" for number in range(1003)]
+    assert names("s3://bucket/many/*[12].txt")[-2:] == ["many/1001.txt", "many/1002.txt"]
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("s3://bucket/none", r"read.path: no object has this name"),
+        ("s3://bucket/none/*.txt", "no object has this name"),
+        ("s3://other/x", "no bucket is called 'other'"),
+        ("s3://other/x/*.txt", "no bucket is called 'other'"),
+        ("s3://other", "no bucket is called 'other'"),
+        ("s3://", "names no bucket"),
+        ("ftp://bucket/x", "is no URL that can be read"),
+    ],
+)
+def test_what_is_not_there(store: Store, url: str, problem: str) -> None:
+    with pytest.raises(InputError, match=problem):
+        check(Source, url, "read.path")
+
+
+@pytest.mark.parametrize("url", ["s3://bucket", "s3://bucket/a.txt", "s3://bucket/*.txt", "s3://bucket/none"])
+def test_a_server_that_does_not_know_the_key(store: Store, url: str) -> None:
+    store.put("a.txt", b"x")
+    store.ask_for_keys(True)
+    with pytest.raises(InputError, match="cannot be read: ") as caught:
+        check(Source, url, "read.path")
+    assert "AWS_ACCESS_KEY_ID" in str(caught.value)
 
 
 def test_contents_count_without_being_read(store: Store) -> None:
@@ -162,7 +152,7 @@ def test_contents_count_without_being_read(store: Store) -> None:
     store.put("a/x.txt", b"one")
     first = contents()
     assert first == contents()
-    store.put("a/x.txt", b"two", written="2024-01-02T00:00:00.000Z")
+    store.put("a/x.txt", b"two", days=1)
     second = contents()
     store.put("a/y.txt", b"")
     assert len({first, second, contents()}) == 3
@@ -171,6 +161,8 @@ def test_contents_count_without_being_read(store: Store) -> None:
 def test_readers_take_urls(store: Store, helpers: Any) -> None:
     store.put("in/a.jsonl", jsonl("one", "two"))
     store.put("in/b.jsonl.gz", gzip.compress(jsonl("three")))
+    store.put("in/b.jsonl.xz", lzma.compress(jsonl("of xz")))
+    store.put("in/b.jsonl.zst", zstandard.compress(jsonl("of zst")))
     raw = io.BytesIO()
     pq.write_table(pa.table({"text": ["four", "five"]}), raw)
     store.put("in/c.parquet", raw.getvalue())
@@ -190,6 +182,8 @@ def test_readers_take_urls(store: Store, helpers: Any) -> None:
         ("in/a.jsonl:1", "one"),
         ("in/a.jsonl:2", "two"),
         ("in/b.jsonl.gz:1", "three"),
+        ("in/b.jsonl.xz:1", "of xz"),
+        ("in/b.jsonl.zst:1", "of zst"),
         ("in/d.zip/d.jsonl:1", "six"),
         ("in/e.tar.xz/e.jsonl.gz:1", "seven"),
     ]
@@ -200,14 +194,37 @@ def test_readers_take_urls(store: Store, helpers: Any) -> None:
 
 def test_what_cannot_be_fetched_is_an_error_and_not_broken_data(store: Store, helpers: Any) -> None:
     store.put("in/a.jsonl.gz", gzip.compress(jsonl("one")))
-    Bucket.refuses.add("in/a.jsonl.gz")
-    with pytest.raises(InputError, match=r"cannot be read: AWS Error"):
+    store.deny("s3:GetObject")
+    with pytest.raises(InputError, match=r"cannot be read: AWS Error ACCESS_DENIED") as caught:
         helpers.read("jsonl", path="s3://bucket/in")
-    Bucket.refuses.clear()
-    reader = helpers.built(helpers.readers, "jsonl", path="s3://bucket/in")
-    store.put("in/a.jsonl.gz", gzip.compress(jsonl("one", "two")))
-    with pytest.raises(InputError, match="changed while it was read"):
-        list(reader)
+    assert "s3:GetObject" in str(caught.value)
+
+
+@pytest.mark.parametrize("change", ["longer", "as long", "gone"])
+@pytest.mark.parametrize("when", ["before", "in the middle"])
+def test_an_object_that_changes_after_it_was_listed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, change: str, when: str
+) -> None:
+    monkeypatch.setattr(remote, "_READ", 1000)
+    store.put("in/a.txt", b"a" * 3000)
+    (file,) = remote.list_remote("s3://bucket/in")
+    pieces = remote.read_remote(file)
+    if when == "in the middle":
+        assert next(pieces) == b"a" * 1000
+    if change == "gone":
+        store.delete("in/a.txt")
+    else:
+        store.put("in/a.txt", b"b" * (4000 if change == "longer" else 3000), days=1)
+    with pytest.raises(InputError, match="is gone: " if change == "gone" else "changed while it was read: "):
+        list(pieces)
+
+
+def test_an_object_that_stays_is_read_in_pieces(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "_READ", 1000)
+    store.put("in/a.txt", bytes(range(250)) * 10)
+    for url in ("s3://bucket/in", "s3://bucket/in/a.txt", "s3://bucket/*/a.txt"):
+        (file,) = remote.list_remote(url)
+        assert b"".join(remote.read_remote(file)) == bytes(range(250)) * 10
 
 
 def test_where_files_of_this_machine_are_wanted(store: Store) -> None:

@@ -14,6 +14,7 @@ from seedbed.core.errors import InputError
 from seedbed.papers.catalogue import FOLDER, STATUSES, VERDICTS, find_component, find_paper, load_catalogue
 
 ROOT = Path(__file__).parents[2]
+FILES = ("recipe ", "study ")  # what a row names that is in no registry
 LENGTHS = {"title": (15, 160), "summary": (60, 200), "claim": (50, 200), "check": (80, 240)}
 BRITISH = (
     r"\w+isations?\b|artefact|labell|modell|encyclopaedia|(?:behavi|neighb|fav|col|lab)our|licence"
@@ -54,6 +55,8 @@ def misfits(folder, recipes):
         for name in paper.implemented_by:
             if name.startswith("recipe ") and not (recipes / f"{name.removeprefix('recipe ')}.yaml").exists():
                 found.append(f"{paper.id}: {name} does not exist")
+            if name.startswith("study ") and name.removeprefix("study ") not in [file.stem for file in paper.studies]:
+                found.append(f"{paper.id}: {name} is none of its studies")
     return found
 
 
@@ -72,7 +75,7 @@ def test_every_row_is_whole():
 
 def test_rows_and_registries_say_the_same():
     """A method that names a paper stands in that paper's row, and a row names only methods that name the paper."""
-    named = {(row["id"], name) for row in rows() for name in row["implemented_by"] if not name.startswith("recipe ")}
+    named = {(row["id"], name) for row in rows() for name in row["implemented_by"] if not name.startswith(FILES)}
     assert named == registered()
     for _, name in named:
         entry = find_component(name)
@@ -82,6 +85,10 @@ def test_rows_and_registries_say_the_same():
 
 def test_files_and_recipes_fit():
     assert misfits(FOLDER, ROOT / "recipes") == []
+
+
+def test_a_paper_with_a_study_says_what_runs_it():
+    assert [paper.id for paper in load_catalogue().values() if paper.studies and not paper.implemented_by] == []
 
 
 @pytest.fixture
@@ -103,11 +110,20 @@ def write_result(folder, name, **changes):
     (folder / "ledger" / f"{name}.json").write_text(json.dumps(result), encoding="utf8")
 
 
+def name_only(folder, paper, *names):
+    """In a row, what runs its method."""
+    path = folder / "catalogue.jsonl"
+    changed = [json.loads(line) for line in path.read_text(encoding="utf8").splitlines()]
+    changed = [row | ({"implemented_by": names} if row["id"] == paper else {}) for row in changed]
+    path.write_text("".join(json.dumps(row) + "\n" for row in changed), encoding="utf8")
+
+
 @pytest.mark.parametrize(
     ("break_it", "words"),
     [
         (lambda folder: (folder / "studies" / "400-none.yaml").write_text('paper: "400"\n'), "400-none.yaml: its name"),
         (lambda folder: (folder / "studies" / "018-other.yaml").write_text('paper: "029"\n'), "018-other.yaml: its"),
+        (lambda folder: name_only(folder, "018", "study 018-mosaic"), "018: study 018-mosaic is none of its"),
         (lambda folder: write_result(folder, "018-mosaic"), "018-mosaic.json: no such study"),
         (lambda folder: write_result(folder, "076-min-k", quick=True), "076-min-k.json: no evidence"),
         (lambda folder: write_result(folder, "076-min-k", verdict=None), "076-min-k.json: no evidence"),

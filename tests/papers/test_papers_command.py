@@ -118,6 +118,12 @@ def test_show_without_evidence(checked):
         run("show", "500")
 
 
+def test_show_a_method_that_is_a_plan_of_steps():
+    shown = run("show", "261")
+    assert "studies/recipes/cascade.yaml" in shown and "arms:   raw, rules, learned, cascade, clean" in shown
+    assert "run it: seedbed check 261-cascade" in shown and "nothing here runs it yet" not in shown
+
+
 def test_search_says_why():
     shown = run("search", "replace the tokenizer of a trained model", "--limit", "3")
     assert shown.count("; matches ") == 3 and "replace tokenizer as" in shown

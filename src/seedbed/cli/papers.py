@@ -147,13 +147,30 @@ def _print_methods(console: Console, paper: Paper) -> None:
     for name in paper.implemented_by:
         entry = find_component(name)
         console.print(f"\n{name}", style="bold", markup=False)
-        if entry is None:
+        if name.startswith("study "):
+            _print_study(console, paper, name.removeprefix("study "))
+        elif entry is None:
             console.print(f"  recipes/{name.removeprefix('recipe ')}.yaml", markup=False)
         else:
             console.print(Padding(Text(entry.summary), (0, 2), expand=False))
             console.print(Padding(parameter_table(entry), (0, 1), expand=False))
     if not paper.implemented_by:
         console.print("\nmethod: nothing here runs it yet")
+
+
+def _print_study(console: Console, paper: Paper, stem: str) -> None:
+    """A paper whose method is a plan of steps that are here: the recipe to copy, and the arms that say what to vary."""
+    import yaml
+
+    (file,) = (study for study in paper.studies if study.stem == stem)
+    study = yaml.safe_load(file.read_text(encoding="utf8"))
+    for line in (
+        f"{study['title']}: a recipe of steps that are here, to be run or copied",
+        f"recipe: {file.parent / study['recipe']}",
+        f"arms:   {', '.join(study['arms'])}",
+        f"run it: seedbed check {stem}   (what it would do: --plan)",
+    ):
+        console.print(f"  {line}", markup=False, soft_wrap=True)
 
 
 def _print_evidence(console: Console, paper: Paper) -> None:

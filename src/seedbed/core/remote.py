@@ -18,6 +18,8 @@ from .errors import InputError
 
 SCHEME = "s3://"
 _READ = 8 << 20  # of one request
+_SECONDS = len("2024-01-31 23:59:59")  # some servers tell thousandths of a second in listings, but none of one object
+_GONE = ("NO_SUCH_KEY", "RESOURCE_NOT_FOUND", "NO_SUCH_BUCKET")
 _WILDCARD = re.compile(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])")
 _MEANS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
@@ -73,23 +75,41 @@ def list_remote(url: str) -> list[Remote]:
         is_hidden = not pattern and any(part.startswith(".") for part in below.split("/"))
         if info.type == fs.FileType.File and not is_hidden and regex.fullmatch(below):
             files.append(Remote(info.path, info.size, str(info.mtime)))
+    if not files:
+        _check_bucket(store, url, folder.split("/")[0])
     return sorted(files, key=lambda file: file.path.split("/"))
 
 
-def read_remote(file: Remote) -> Iterator[bytes]:
-    """The bytes of an object, in pieces. InputError if it cannot be had whole: a network that fails must not pass for
-    broken data.
-    """
-    count = 0
+def _check_bucket(store: Any, url: str, bucket: str) -> None:
+    """InputError if there is no such bucket: listings take a missing one for an empty one."""
+    from pyarrow import fs
+
     try:
-        with _store().open_input_file(file.path) as stream:
+        (info,) = store.get_file_info([bucket])
+    except OSError as error:
+        raise _failed(url, error) from None
+    if info.type == fs.FileType.NotFound:
+        fix = "look at AWS_REGION and AWS_ENDPOINT_URL"
+        raise InputError("", f"no bucket is called {bucket!r}", value=url, fix=fix)
+
+
+def read_remote(file: Remote) -> Iterator[bytes]:
+    """The bytes of an object, in pieces. InputError if it cannot be had whole, as it was listed: a network that fails
+    must not pass for broken data, nor another object for this one.
+    """
+    store, url, count = _store(), SCHEME + file.path, 0
+    try:
+        with store.open_input_file(file.path) as stream:
             while data := stream.read(_READ):
                 count += len(data)
                 yield data
+        (now,) = store.get_file_info([file.path])  # each piece is a request of its own, to what lies there by then
     except OSError as error:
-        raise _failed(SCHEME + file.path, error) from None
-    if count != file.size:
-        raise InputError("", f"changed while it was read: {count} bytes, not {file.size}", value=SCHEME + file.path)
+        raise _failed(url, error, was_listed=True) from None
+    if count != file.size or now.size != file.size:
+        raise InputError("", f"changed while it was read: {count} bytes, not {file.size}", value=url)
+    if str(now.mtime)[:_SECONDS] != file.changed[:_SECONDS]:
+        raise InputError("", f"changed while it was read: it is of {now.mtime}, not of {file.changed}", value=url)
 
 
 def _store() -> Any:
@@ -104,13 +124,14 @@ def _connected(region: str | None, endpoint: str | None) -> Any:
     return fs.S3FileSystem(region=region, endpoint_override=endpoint)
 
 
-def _failed(url: str, error: OSError) -> InputError:
-    return InputError(
-        "",
-        f"cannot be read: {str(error).strip().splitlines()[0]}",
-        value=url,
-        fix="look at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL",
-    )
+def _failed(url: str, error: OSError, was_listed: bool = False) -> InputError:
+    problem = str(error).strip().splitlines()[0]
+    if was_listed and (isinstance(error, FileNotFoundError) or any(mark in problem for mark in _GONE)):
+        return InputError("", "is gone: it was there when the objects were listed", value=url, fix="run it again")
+    fix = "look at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL"
+    if "ACCESS_DENIED" in problem:
+        fix += "; reading takes the permissions s3:ListBucket and s3:GetObject"
+    return InputError("", f"cannot be read: {problem}", value=url, fix=fix)
 
 
 def _regex(pattern: str) -> str:

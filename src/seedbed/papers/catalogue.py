@@ -38,7 +38,7 @@ class Paper:
     claim: str
     keywords: tuple[str, ...]
     check: str  # how the claim could be tested at small scale
-    implemented_by: tuple[str, ...]  # "objective mlm", "step pretrain", "recipe biomedical"
+    implemented_by: tuple[str, ...]  # "objective mlm", "step pretrain", "recipe biomedical", "study 261-cascade"
     hard: str = ""  # what small scale cannot show
     studies: tuple[Path, ...] = ()
     ledger: tuple[Path, ...] = ()
@@ -94,11 +94,11 @@ def find_paper(number: str, papers: dict[str, Paper] | None = None) -> Paper:
 
 
 def find_component(component: str) -> Entry | None:
-    """The registered method that a row's `implemented_by` names ("objective mlm"); None for a recipe."""
+    """The registered method that a row's `implemented_by` names ("objective mlm"); None for a recipe or a study."""
     from seedbed import registries
 
     role, name = component.split(" ")
-    return None if role == "recipe" else registries.registry(role).get(name)
+    return None if role in ("recipe", "study") else registries.registry(role).get(name)
 
 
 def _files(folder: Path, pattern: str) -> defaultdict[str, tuple[Path, ...]]:

@@ -83,6 +83,32 @@ _METRICS = [
         "Minus the natural logarithm of the probability that the model gives to the right token, averaged over the "
         "tokens to be predicted. Lower is better.",
     ),
+    Metric(
+        "auc",
+        "AUC",
+        Unit("", "", 1.0, 3),
+        "The chance that of a good text and another, drawn at random, the good one has the higher score: 1 tells all "
+        "of them apart, 0.5 is a coin.",
+    ),
+    Metric("log_loss", "log loss", Unit("nats"), "Minus the logarithm of the probability given to the right class."),
+    Metric(
+        "calibration_error",
+        "calibration error",
+        Unit("", "", 1.0, 3),
+        "How far the probabilities are from how often they are right, on average; 0 is honest.",
+    ),
+    Metric(
+        "perplexity",
+        "perplexity",
+        Unit(),
+        "Among how many equally probable units (words or characters) the model chooses, on average. Lower is better.",
+    ),
+    Metric(
+        "exact",
+        "exactly right",
+        PERCENT,
+        "The share that is just as it should be, from its first character to its last.",
+    ),
     Metric("validation_loss", "validation loss", Unit("nats/token"), "The loss on held-out text while training."),
 ]
 METRICS = {metric.name: metric for metric in _METRICS}
@@ -107,6 +133,17 @@ TERMS = {
     ),
     "baseline": Term(
         "baseline", "A simpler system on the same test set. A model that does not beat it has learned little."
+    ),
+    "precision": Term("precision", "The share of what was taken that is right."),
+    "recall": Term("recall", "The share of what is right that was taken."),
+    "f1": Term("F1", "The harmonic mean of precision and recall."),
+    "strings": Term(
+        "strings right", "Of strings that belong to a page's text the share that is there, of others that is not."
+    ),
+    "permuted": Term(
+        "permuted words",
+        "A share of a text's words put into another order among themselves: damage of a known degree, which whatever "
+        "measures quality must see.",
     ),
     "points": Term("points", "Percentage points: the difference between two percentages."),
     "seed": Term(

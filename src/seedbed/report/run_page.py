@@ -26,6 +26,8 @@ _SMALL = 260
 _SECTIONS = {
     "scores": "Scores",
     "corpora": "Corpus",
+    "scorers": "Scorers",
+    "extractions": "Extraction",
     "vocabularies": "Vocabulary",
     "trainings": "Training",
     "searches": "Search",
@@ -186,6 +188,9 @@ def _about(step: StepFacts) -> str:
     made = {
         "corpus": lambda: f"{whole(counts['kept']['documents'])} documents, {size(counts['kept']['bytes'])}",
         "tokenizer": lambda: f"{whole(counts['size'])} tokens",
+        "scorer": lambda: next(iter(step.parameters["method"])).replace("_", " "),
+        "extracted": lambda: f"{whole(counts['pages'])} pages",
+        "extractor": lambda: f"{whole(counts['pages']['train'])} pages learned from",
         "tokens": lambda: f"{short(counts['tokens'])} tokens",
         "model": lambda: f"{short(counts['parameters'])} parameters, {short(counts['tokens'])} tokens seen",
         "scores": lambda: ", ".join(counts["scores"]),

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from .corpus import CorpusReport, corpus_report
+from .extraction import ExtractionReport, extraction_report
+from .scorers import ScorerReport, scorer_report
 from .scores import EvaluationReport, evaluation_report
 from .search import SearchReport, search_report
 from .steps import StepFacts, read_steps
@@ -29,6 +31,8 @@ class RunReport:
     recipe: str
     steps: list[StepFacts]
     corpora: list[CorpusReport] = field(default_factory=list)
+    scorers: list[ScorerReport] = field(default_factory=list)
+    extractions: list[ExtractionReport] = field(default_factory=list)
     vocabularies: list[VocabularyReport] = field(default_factory=list)
     trainings: list[TrainingReport] = field(default_factory=list)
     evaluations: list[EvaluationReport] = field(default_factory=list)
@@ -102,11 +106,15 @@ def collect_run(folder: Path) -> RunReport:
         making = [step for step in steps if step.status == "unfinished" and step.kind == kind]
         getattr(report, name).extend(build(step, steps) for step in making[:LIMIT])
     report.searches = [found for found in report.searches if found is not None]
+    report.extractions = [found for found in report.extractions if found is not None]
     return report
 
 
 _BUILDERS: dict[str, tuple[str, Any]] = {
     "corpus": ("corpora", lambda step, _: corpus_report(step)),
+    "scorer": ("scorers", scorer_report),
+    "extractor": ("extractions", extraction_report),
+    "extracted": ("extractions", extraction_report),
     "tokenizer": ("vocabularies", vocabulary_report),
     "model": ("trainings", lambda step, _: training_report(step)),
     "scores": ("evaluations", evaluation_report),

@@ -42,6 +42,17 @@ def called(value: Any) -> str:
     return clipped(f"{value:g}" if isinstance(value, float) else str(value), 300)
 
 
+def with_names(value: Any, names: dict[str, str]) -> Any:
+    """Resolved parameters in which results of steps are called by the steps' names, known by their fingerprints."""
+    if isinstance(value, dict):
+        return {key: with_names(item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_names(item, names) for item in value]
+    if isinstance(value, str) and value.startswith("artifact:"):
+        return names.get(value.removeprefix("artifact:"), value)
+    return value
+
+
 def documentation(registry: str, name: str) -> tuple[str, str]:
     """The first paragraph of a registered method's documentation, and the rest; empty for an unknown one."""
     from seedbed import registries
