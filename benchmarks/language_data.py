@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 Row = tuple[str, str, str]  # language, source, text
+Document = tuple[str, str, list[str]]  # language, source, pieces of text
 BIBLES = {
     "Achuar": "acu", "Aguaruna": "agr", "Akawaio": "ake", "Armenian": "hye", "Ashaninka": "cni", "Cabecar": "cjp",
     "Cakchiquel": "cak", "Camsa": "kbh", "Cherokee": "chr", "Estonian": "est", "Ewe": "ewe", "Gaelic": "gla",
@@ -39,47 +40,49 @@ def records(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def rows(data: Path) -> Iterator[Row]:
+    for language, source, lines in documents(data):
+        yield from ((language, source, line) for line in lines)
+
+
+def documents(data: Path) -> Iterator[Document]:
+    """Texts in pieces, in their order; what has no order, such as messages, is one document."""
     known = set()
-    for row in [*declarations(data), *bibles(data), *others(data)]:
-        known.add(row[0])
-        yield row
+    for document in [*declarations(data), *bibles(data), *others(data)]:
+        known.add(document[0])
+        yield document
     yield from word_lists(data, set(WORD_LISTS) - known)
 
 
-def declarations(data: Path) -> Iterator[Row]:
+def declarations(data: Path) -> Iterator[Document]:
     """Line by line; a code such as `ell_polytonic` is a variant of `ell`. What has no code is left out."""
     for record in records(data / "udhr/docs.jsonl.xz"):
         language = record["id"].partition("_")[0]
         if not language.isdigit():
-            yield from ((language, "udhr", line) for line in record["text"].split("\n") if len(line) > 20)
+            yield language, "udhr", [line for line in record["text"].split("\n") if len(line) > 20]
 
 
-def bibles(data: Path) -> Iterator[Row]:
+def bibles(data: Path) -> Iterator[Document]:
     for path in sorted((data / "bible").glob("*.jsonl.xz")):
         language = BIBLES[path.name.partition("-NT")[0].partition("-PART")[0]]
-        yield from ((language, "bible", record["text"]) for record in records(path))
+        yield language, "bible", [record["text"] for record in records(path)]
 
 
-def others(data: Path) -> Iterator[Row]:
+def others(data: Path) -> Iterator[Document]:
     for language in ("eng", "deu", "fra", "por", "slv"):
         for record in records(data / f"novels-{language}/train.jsonl.xz"):
             text = record["text"][20_000:50_000]  # past title pages, before what the benchmark measures on
-            yield from ((language, "novels", text[start : start + 300]) for start in range(0, len(text), 300))
-    for record in records(data / "textbooks/sections.jsonl.xz"):
-        yield "eng", "textbooks", record["text"][:300]
-    for record in records(data / "wisesight-thai/train.jsonl.xz"):
-        yield "tha", "wisesight", record["text"]
+            yield language, "novels", [text[start : start + 300] for start in range(0, len(text), 300)]
+    yield "eng", "textbooks", [record["text"][:300] for record in records(data / "textbooks/sections.jsonl.xz")]
+    yield "tha", "wisesight", [record["text"] for record in records(data / "wisesight-thai/train.jsonl.xz")]
 
 
-def word_lists(data: Path, wanted: set[str]) -> Iterator[Row]:
+def word_lists(data: Path, wanted: set[str]) -> Iterator[Document]:
     with zipfile.ZipFile(data / "panlex-swadesh/panlex_swadesh.zip") as archive:
         for name in sorted(archive.namelist()):
             language, _, variety = Path(name).stem.partition("-")
             if language in wanted and variety == "000":
                 words = archive.read(name).decode("utf8").replace("\t", "\n").split("\n")
-                yield from (
-                    (language, "words", " ".join(words[start : start + 10])) for start in range(0, len(words), 10)
-                )
+                yield language, "words", [" ".join(words[start : start + 10]) for start in range(0, len(words), 10)]
 
 
 def main() -> None:
