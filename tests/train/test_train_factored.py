@@ -12,6 +12,9 @@ import pytest
 import torch
 from interruption import resumed_equals_whole
 from pretrain_world import SMALL, World
+from processes import launch
+from test_train_distributed import assert_close
+from test_train_sharding import train_sharded
 from train_world import make_loop, make_run, network_of, objective_of, vocabulary_for, weights
 
 from seedbed.core.counters import key
@@ -71,6 +74,24 @@ def test_forgetting_draws_both_factors_anew() -> None:
             drawn = torch.empty_like(seen[name])
             initialize(name, drawn, key(run.seed, "active_forgetting", 3), run.network.architecture)
             assert torch.equal(seen[name], drawn), name
+
+
+TWO = """
+    import sys
+    from pathlib import Path
+    import torch
+    torch.set_num_threads(1)
+    from test_train_factored import factored
+    from test_train_sharding import train_sharded
+    train_sharded(Path(sys.argv[1]), rows=7, steps=5, **factored("bidirectional", tied=False))
+    """
+
+
+def test_shards_equal_one_process(tmp_path: Path) -> None:
+    """Primitives are asked for apart from their table, by the head."""
+    train_sharded(tmp_path / "one", rows=7, steps=5, **factored("bidirectional", tied=False))
+    launch(TWO, tmp_path, tmp_path / "two")
+    assert_close(tmp_path / "one", tmp_path / "two", steps=5)
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ Tensor = torch.Tensor
 class FactoredEmbedding(Embedding):
     """A table that is the product of its `weight`, the tokens' coordinates (V, F), and its `primitives` (F, D).
 
-    The product is never made: a vector is a row of coordinates times the primitives, and logits are those of the
-    hidden states' products with the primitives (`projected`) with the coordinates.
+    The product is never made: a vector is a row of coordinates times the primitives, and for logits hidden states are
+    multiplied by the primitives first (`projected`), then by the coordinates.
     """
 
     def __init__(self, rows: int, primitives: int, width: int) -> None:

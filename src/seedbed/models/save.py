@@ -78,7 +78,9 @@ def model_card(network: Transformer, card: dict[str, Any]) -> str:
 def retell(folder: Path, before: Transformer, after: Transformer) -> None:
     """Let a folder's card say of one network what it says of another one."""
     path = folder / "README.md"
-    card = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if not path.is_file():
+        return
+    card = path.read_text(encoding="utf-8")
     for old, new in zip(_told(before), _told(after), strict=True):
         card = card.replace(old, new, 1)
     write_bytes(path, card.encode())
