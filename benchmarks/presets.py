@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--budget", type=int, default=300_000, help="tokens")
     parser.add_argument(
-        "--labels", type=int, default=1000, help="labeled records for training, and as many for the test"
+        "--labels", type=int, default=500, help="labeled records for training, and as many for the test"
     )
     parser.add_argument("--mb", type=float, default=4.0, help="of text, for each language")
     parser.add_argument("--runs", type=Path, help="a folder that stays")

@@ -14,9 +14,10 @@ def shorten_dictionary(
 ) -> None:
     """A dictionary with fewer training pairs and the same test pairs: how large a dictionary does a language need?
 
-    pairs: so many, those of the most frequent words of `source` (as MUSE's dictionaries are, and as somebody begins who
-    writes one), among the pairs whose words both have vectors; a word's translations follow each other by how frequent
-    they are. A smaller dictionary is thus a part of each larger one. Where there are not so many, all are taken.
+    pairs: so many, among those whose words both have vectors, the ones whose rarer word is the most frequent (vectors
+    stand by falling frequency): roughly what somebody begins with who writes a dictionary. By the source word alone the
+    first hundred pairs would be all translations of a few words. A smaller dictionary is a part of each larger one.
+    Where there are not so many, all are taken.
     """
     if pairs < 1:
         raise InputError("pairs", "must be at least 1", value=pairs)
@@ -24,7 +25,8 @@ def shorten_dictionary(
     rows = zip(
         source.table.find(one for one, _ in training), target.table.find(two for _, two in training), strict=True
     )
-    known = sorted((int(one), int(two), number) for number, (one, two) in enumerate(rows) if one >= 0 and two >= 0)
+    known = [(int(one), int(two), number) for number, (one, two) in enumerate(rows) if one >= 0 and two >= 0]
+    known.sort(key=lambda row: (max(row[:2]), row))
     parts = {"train": [training[number] for _, _, number in known[:pairs]], "test": dictionary.pairs("test")}
     for name, chosen in parts.items():
         text = "".join(f"{one}\t{two}\n" for one, two in chosen)
