@@ -41,7 +41,7 @@ LETTERS = 10
 CHARACTERS = 30_000  # of a source of a language, as in the method `language`
 SIZES = {"floor": 5e-6, "per_language": 1500, "features": 40_000}
 DECLARATION = "udhr"
-Counts = dict[int, int]
+Counts = dict[int, dict[int, int]]  # of n-grams, by script
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,10 @@ def counts_of(pieces: Sequence[Piece]) -> dict[tuple[str, str, int], Counts]:
 
 def table_of(parts: dict[tuple[str, str, int], Counts], is_learned: Callable[[str, str, int], bool]) -> Table:
     """A table from some of the parts; a language of which nothing is left is not in it."""
-    sums: dict[str, dict[str, Counter[int]]] = defaultdict(lambda: defaultdict(Counter))
-    for name, counts in parts.items():
-        if is_learned(*name):
-            sums[name[0]][name[1]].update(counts)
+    sums: dict[str, dict[str, dict[int, Counter[int]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(Counter)))
+    for name, by_script in parts.items():
+        for script, counts in by_script.items() if is_learned(*name) else ():
+            sums[name[0]][name[1]][script].update(counts)
     return learned({name: list(own.values()) for name, own in sums.items()}, **SIZES)
 
 

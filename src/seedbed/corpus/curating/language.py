@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).parents[1] / "rating" / "language.bin"
 
 
-@curation.register("language", papers=["031", "326"])
+@curation.register("language", papers=["031", "326"], version=2)
 class Language:
     """Adds the columns `language` and `language_score`, its probability; with `keep` drops documents in others.
 
